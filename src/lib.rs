@@ -1,0 +1,3 @@
+//! clientsync.
+pub mod core;
+pub mod source;
