@@ -1,3 +1,4 @@
 //! clientsync.
 pub mod core;
+pub mod engine;
 pub mod source;

@@ -1,8 +1,41 @@
-//! The pure heart: no IO, no clock, no async, no logging.
+//! The pure heart: values in, values out. No IO, no clock, no async, no log.
+
+mod compare;
+mod diff;
+mod field;
+mod json;
+mod mapping;
+mod outcome;
 mod path;
+mod payload;
+mod plan;
 mod problem;
 mod record;
+mod secret;
+mod shape;
+mod view;
+mod wire;
 
+pub use compare::Compare;
+pub use diff::{
+    Acknowledged, Before, Change, DiffContext, Known, Shown, When, diff, immutable_problem,
+};
+pub use field::{Access, Clear, Field, KeyedList, Place, ReadAs, ReadToken, Visibility};
+pub use json::{Json, JsonError, MAX_DEPTH};
+pub use mapping::{Blank, CellInput, CellSource, Desired, Letters, Mapping, Moment, Policy, Trim};
+pub use outcome::{LaneCounts, LeftOutReason, Outcome, SkipReason};
 pub use path::{FieldPath, PathError, Pointer};
+pub use payload::{
+    Body, Completed, Completing, Draft, Extra, ReadReason, Settled, Travels, Withheld, assemble,
+    complete,
+};
+pub use plan::{
+    Estimate, GuardVerdict, Header, LaneHeader, LeftOut, Overlay, PLAN_FORMAT, PlanLine,
+    PlannedUpdate, Push, Ruling, Scope, Trailer,
+};
 pub use problem::{Code, Problem};
 pub use record::{RecordKey, Row};
+pub use secret::{Digest, Key, SealError, Secret, hex, sha256_hex};
+pub use shape::{BodyId, IdKind, Shape, Together, Whole, Writable};
+pub use view::{Hint, Hints, ViewError, decode, encode, is_blank};
+pub use wire::{Exchange, Method, NoResponse, Request, Response};
