@@ -114,6 +114,10 @@ pub enum When {
 }
 
 impl When {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes the field by reference"
+    )]
     fn is_always(&self) -> bool {
         *self == Self::Always
     }
@@ -131,6 +135,10 @@ pub enum Shown {
 }
 
 impl Shown {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes the field by reference"
+    )]
     fn is_clear(&self) -> bool {
         *self == Self::Clear
     }
@@ -225,11 +233,14 @@ fn decide(
 ) -> Option<When> {
     match (mapping.policy, before) {
         (Policy::Ignore, _) => None,
-        (Policy::Source, Some(before)) if before.equals(&mapping.field, after, key) => None,
-        (Policy::Source, _) => Some(When::Always),
+        (Policy::Source, before) => {
+            let equal = before.is_some_and(|before| before.equals(&mapping.field, after, key));
+            (!equal).then_some(When::Always)
+        }
         // An empty value cannot fill anything.
         (Policy::Once | Policy::FillBlank, _) if is_blank(after) => None,
         (Policy::Once | Policy::FillBlank, Some(before)) if !before.is_blank() => None,
+        // Known to be empty, and `once` asks no more than that.
         (Policy::Once, Some(_)) => Some(When::Always),
         (Policy::Once | Policy::FillBlank, _) => Some(When::Blank),
     }

@@ -76,7 +76,7 @@ impl fmt::Debug for Row {
         f.debug_struct("Row")
             .field("line", &self.line)
             .field("cells", &self.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,217 @@
+//! What serde cannot check of a manifest, and the shape that it gives.
+//!
+//! A manifest that passes here can be run: no later step meets a key that
+//! makes no sense.
+
+use super::ProviderError;
+use super::contract::Contract;
+use super::manifest::{IdType, MANIFEST_FORMAT, Manifest, Mode, Scheme};
+use super::response::parse_wait;
+use crate::core::{BodyId, IdKind, Shape, Together, Whole};
+
+pub(super) fn meaning(key: &str, why: &str) -> ProviderError {
+    ProviderError::Meaning {
+        key: key.to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+/// What serde cannot check: keys that only make sense with others.
+pub(super) fn check(manifest: &Manifest) -> Result<(), ProviderError> {
+    if manifest.format != MANIFEST_FORMAT {
+        return Err(meaning(
+            "format",
+            "is not 1, the one format this version reads",
+        ));
+    }
+    let name_fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if manifest.name.is_empty() || !manifest.name.chars().all(name_fits) {
+        return Err(meaning(
+            "name",
+            "may hold lower-case letters, digits, `-` and `_` only",
+        ));
+    }
+    let auth = &manifest.auth;
+    let complete = match auth.scheme {
+        Scheme::Bearer => auth.token.is_some(),
+        Scheme::Header => auth.token.is_some() && auth.header.is_some(),
+        Scheme::Oauth2Password => {
+            auth.token_url.is_some() && auth.username.is_some() && auth.password.is_some()
+        }
+    };
+    if !complete {
+        return Err(meaning(
+            "auth",
+            "lacks a key that its scheme needs (token; header; token_url, username and password)",
+        ));
+    }
+    if manifest.id.kind == IdType::Integer && manifest.id.pattern.is_some() {
+        return Err(meaning(
+            "id.pattern",
+            "is for ids of type string; an integer has one form",
+        ));
+    }
+    if manifest.id.body.is_none() && !manifest.update.url.contains("{id}") {
+        return Err(meaning(
+            "update.url",
+            "holds no `{id}`, and no `id.body` says where else the id is written",
+        ));
+    }
+    let needs_read = manifest.update.mode == Mode::Replace
+        || !manifest.update.whole.is_empty()
+        || !manifest.update.together.is_empty();
+    if needs_read && manifest.read.is_none() {
+        return Err(meaning(
+            "read",
+            "is needed: what is sent complete is built from a fresh read",
+        ));
+    }
+    if manifest.update.mode == Mode::Replace && !manifest.update.whole.is_empty() {
+        return Err(meaning(
+            "update.whole",
+            "says nothing under mode `replace`: the whole record is sent",
+        ));
+    }
+    if manifest
+        .response
+        .rule
+        .iter()
+        .filter_map(|rule| rule.wait.as_deref())
+        .any(|wait| parse_wait(wait).is_none())
+    {
+        return Err(meaning(
+            "response.rule.wait",
+            "is not a duration, for example `30s`",
+        ));
+    }
+    check_limits(manifest)?;
+    for url in [
+        Some(&manifest.update.url),
+        manifest.read.as_ref().map(|r| &r.url),
+        manifest.auth.token_url.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        check_template(url, manifest)?;
+    }
+    Ok(())
+}
+
+/// One table of limits, or one per value of a setting; every window admits calls.
+fn check_limits(manifest: &Manifest) -> Result<(), ProviderError> {
+    let limits = &manifest.limits;
+    let one_table = limits.quota.is_some()
+        && limits.concurrency.is_some()
+        && limits.by.is_none()
+        && limits.variant.is_empty();
+    let by_setting = limits.by.as_ref().is_some_and(|by| {
+        let values = manifest
+            .settings
+            .get(by)
+            .map(|s| s.values.as_slice())
+            .unwrap_or_default();
+        !values.is_empty()
+            && values
+                .iter()
+                .all(|value| limits.variant.contains_key(value))
+    });
+    if !one_table && !by_setting {
+        return Err(meaning(
+            "limits",
+            "needs `quota` and `concurrency`, or `by` a setting with a variant for each of its values",
+        ));
+    }
+    let tables = limits
+        .variant
+        .values()
+        .flat_map(|l| &l.quota)
+        .chain(limits.quota.iter().flatten());
+    if tables.into_iter().any(|quota| quota.calls == 0) {
+        return Err(meaning("limits.quota", "admits no call at all"));
+    }
+    Ok(())
+}
+
+/// Every `{name}` of a URL template is a setting or the id.
+fn check_template(template: &str, manifest: &Manifest) -> Result<(), ProviderError> {
+    for part in template.split('{').skip(1) {
+        let name = part.split('}').next().unwrap_or_default();
+        if name != "id" && !manifest.settings.contains_key(name) {
+            return Err(meaning(
+                "url",
+                &format!("names `{{{name}}}`, which is no setting"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The shape of updates: full-record mode is the one whole at the root.
+pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, ProviderError> {
+    let units = match manifest.update.mode {
+        Mode::Replace => vec![Vec::new()],
+        Mode::Merge => manifest
+            .update
+            .whole
+            .iter()
+            .map(|pointer| pointer.tokens().to_vec())
+            .collect(),
+    };
+    let mut wholes: Vec<Whole> = Vec::new();
+    for at in units {
+        let key = "update.whole";
+        let Some(writable) = contract.writable(&at) else {
+            return Err(meaning(
+                key,
+                "names a member that the contract does not list",
+            ));
+        };
+        if wholes
+            .iter()
+            .any(|other| other.at.starts_with(&at) || at.starts_with(&other.at))
+        {
+            return Err(meaning(key, "names a member inside another"));
+        }
+        let read_elsewhere = contract.facts().iter().any(|facts| {
+            let inside = at.is_empty()
+                || facts
+                    .path
+                    .split('.')
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+                    .starts_with(&at);
+            inside && facts.schema.get("x-read-as").is_some()
+        });
+        if read_elsewhere {
+            return Err(meaning(
+                key,
+                "holds a member that is read from another place (`x-read-as`), so a read cannot be sent back",
+            ));
+        }
+        wholes.push(Whole {
+            closed: contract.closed_leaves(&at),
+            writable,
+            at,
+        });
+    }
+    let groups = manifest.update.together.iter().map(|table| Together {
+        members: table.members.iter().map(|p| p.tokens().to_vec()).collect(),
+        when: table
+            .when
+            .as_ref()
+            .map(|c| (c.pointer.tokens().to_vec(), c.equals.clone())),
+    });
+    let id = manifest.id.body.as_ref().map(|pointer| BodyId {
+        at: pointer.tokens().to_vec(),
+        kind: match manifest.id.kind {
+            IdType::Integer => IdKind::Integer,
+            IdType::String => IdKind::Text,
+        },
+    });
+    Ok(Shape {
+        wholes,
+        groups: groups.collect(),
+        id,
+    })
+}

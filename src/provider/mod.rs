@@ -1,0 +1,127 @@
+//! Providers as data: a manifest (protocol) and a contract (shape), read by
+//! one engine.
+//!
+//! Everything here is pure: the same files and the same input give the same
+//! output. No provider has code of its own.
+
+mod builtin;
+mod catalog;
+mod check;
+mod coerce;
+mod contract;
+mod field;
+mod manifest;
+mod request;
+mod response;
+mod schema;
+mod settings;
+mod violation;
+
+use jsonschema::Validator;
+use serde_json::json;
+use thiserror::Error;
+
+pub use catalog::{Catalog, ProviderFiles};
+pub use coerce::coerce;
+pub use contract::{Checked, Contract, LeafRules};
+pub use field::{FieldError, FieldFacts, LeafType, Scalar, nearest};
+pub use manifest::{
+    Auth, Condition, Echo, ErrorsShape, ErrorsTable, Id, IdType, Limits, LimitsTable, List,
+    MANIFEST_FORMAT, Manifest, Mode, Page, PageBy, Quota, Read, RequestHeaders, ResponseRules,
+    Rule, Scheme, Setting, SettingType, Then, TogetherTable, Update, UpdateMethod, Window,
+};
+pub use request::TokenEndpoint;
+pub use response::{Answer, Asked, Refusal};
+pub use schema::ContractError;
+pub use settings::{SettingProblem, Settings, is_loopback};
+pub use violation::Violation;
+
+use check::{check, meaning, shape};
+
+use crate::core::{Shape, sha256_hex};
+
+/// One kind of remote system: valid by construction.
+#[derive(Debug)]
+pub struct Provider {
+    /// The protocol.
+    pub manifest: Manifest,
+    /// The writable record.
+    pub contract: Contract,
+    /// Which members travel together.
+    pub shape: Shape,
+    /// SHA-256 of the manifest's text.
+    pub manifest_sha256: String,
+    /// SHA-256 of the contract's text.
+    pub contract_sha256: String,
+    id_rule: Validator,
+}
+
+/// Why a provider cannot be used.
+#[derive(Debug, Error)]
+pub enum ProviderError {
+    /// The manifest is not TOML of our vocabulary; the text has line and column.
+    #[error("the manifest cannot be read: {0}")]
+    Manifest(String),
+    /// The manifest says something that cannot be meant.
+    #[error("the manifest's `{key}` {why}")]
+    Meaning {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The contract cannot be used.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// There is no such provider.
+    #[error("there is no provider `{name}`; known are {known}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+}
+
+impl Provider {
+    /// Makes a provider of its two files.
+    pub fn new(manifest: &str, contract: &str) -> Result<Self, ProviderError> {
+        let parsed: Manifest =
+            toml::from_str(manifest).map_err(|error| ProviderError::Manifest(error.to_string()))?;
+        check(&parsed)?;
+        let compiled = Contract::parse(contract)?;
+        let shape = shape(&parsed, &compiled)?;
+        let pattern = parsed.id.pattern.clone().unwrap_or_else(|| ".+".to_owned());
+        let id_rule = jsonschema::draft202012::new(&json!({ "pattern": pattern }))
+            .map_err(|_| meaning("id.pattern", "is not a regular expression"))?;
+        Ok(Self {
+            manifest: parsed,
+            contract: compiled,
+            shape,
+            manifest_sha256: sha256_hex(manifest.as_bytes()),
+            contract_sha256: sha256_hex(contract.as_bytes()),
+            id_rule,
+        })
+    }
+
+    /// The provider's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// The pace that the manifest gives under these settings.
+    #[must_use]
+    pub fn limits(&self, settings: &Settings) -> Limits {
+        let table = &self.manifest.limits;
+        let variant = table
+            .by
+            .as_deref()
+            .and_then(|by| settings.get(by))
+            .and_then(|value| table.variant.get(value));
+        variant.cloned().unwrap_or_else(|| Limits {
+            quota: table.quota.clone().unwrap_or_default(),
+            concurrency: table.concurrency.unwrap_or(1),
+        })
+    }
+}

@@ -1,0 +1,520 @@
+//! What an answer means: `(status, headers, body) -> Answer`, by the
+//! manifest's ordered rules first, then by the default tail.
+//!
+//! It decides nothing about retries; the engine does. Server texts are cut to
+//! a sane length here and escaped where they are shown.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::Provider;
+use super::manifest::{Condition, ErrorsShape, Rule, Then};
+use crate::core::{Json, Response};
+
+/// The longest server text that is kept, in characters.
+const MESSAGE_CAP: usize = 500;
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// An update.
+    Write,
+    /// A record.
+    Read,
+}
+
+/// What an answer means for the row, or for the whole lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done; for a read, the record is there.
+    Accepted,
+    /// This row will never pass as it is.
+    Rejected(Refusal),
+    /// It may pass if sent again; whether it was applied is not known.
+    Transient(Refusal),
+    /// Everyone shall wait; it was not applied.
+    Throttled {
+        /// How long the provider, or else its manifest, says.
+        wait: Option<Duration>,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// The credentials were refused.
+    Unauthorized(Refusal),
+    /// No row will pass today.
+    Deferred(Refusal),
+    /// No row will pass until someone acts.
+    Stopped(Refusal),
+    /// A success that cannot be trusted: whether it was applied is not known.
+    Unreadable(Refusal),
+}
+
+/// What the provider said when it did not accept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its message, cut to 500 characters.
+    pub message: String,
+    /// Its messages by its own field names.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Refusal {
+    /// A refusal of our own words.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            fields: Vec::new(),
+        }
+    }
+}
+
+impl Provider {
+    /// What an answer means. `now` places a `Retry-After` date where the
+    /// answer has no `Date` of its own.
+    #[must_use]
+    pub fn classify(&self, response: &Response, asked: Asked, now: Timestamp) -> Answer {
+        let body = Json::parse(&response.body).ok();
+        let refusal = self.refusal(response, body.as_ref());
+        if let Some(rule) = self
+            .manifest
+            .response
+            .rule
+            .iter()
+            .find(|rule| matches(rule, response, body.as_ref()))
+        {
+            return by_rule(rule, retry_after(response, now), refusal);
+        }
+        match response.status {
+            200..=299 => self.judge_success(response.status, body.as_ref(), asked, refusal),
+            status => default_tail(status, retry_after(response, now), refusal),
+        }
+    }
+
+    fn judge_success(
+        &self,
+        status: u16,
+        body: Option<&Json>,
+        asked: Asked,
+        refusal: Refusal,
+    ) -> Answer {
+        let rules = &self.manifest.response;
+        let Some(body) = body.filter(|body| matches!(body, Json::Object(_))) else {
+            return Answer::Unreadable(Refusal::new(format!(
+                "the answer {status} holds no JSON object"
+            )));
+        };
+        if asked == Asked::Read {
+            let pointer = self
+                .manifest
+                .read
+                .as_ref()
+                .map(|read| read.record.clone())
+                .unwrap_or_default();
+            return match body.pointer(&pointer) {
+                Some(Json::Object(_)) => Answer::Accepted,
+                _ => Answer::Unreadable(Refusal::new("the answer to the read holds no record")),
+            };
+        }
+        if !matches!(status, 200 | 201) {
+            return Answer::Unreadable(Refusal::new(format!(
+                "the status {status} says nothing about the update"
+            )));
+        }
+        if rules.success.as_ref().is_none_or(|test| holds(test, body)) {
+            return Answer::Accepted;
+        }
+        // A failed success test that carries errors is a plain no; without
+        // errors an inner status of 500 or more may pass later.
+        let inner = rules
+            .status
+            .as_ref()
+            .and_then(|p| body.pointer(p))
+            .and_then(|s| s.to_value().as_u64())
+            .unwrap_or_default();
+        if refusal.fields.is_empty() && inner >= 500 {
+            Answer::Transient(refusal)
+        } else {
+            Answer::Rejected(refusal)
+        }
+    }
+
+    /// The record in the answer to a read.
+    #[must_use]
+    pub fn record(&self, response: &Response) -> Option<Json> {
+        let pointer = &self.manifest.read.as_ref()?.record;
+        Json::parse(&response.body).ok()?.pointer(pointer).cloned()
+    }
+
+    /// The record that the answer to a write shows, where the provider echoes
+    /// it, without the members that it does not show truly.
+    #[must_use]
+    pub fn echo(&self, response: &Response) -> Option<(Json, Vec<Vec<String>>)> {
+        let echo = self.manifest.response.echo.as_ref()?;
+        let record = Json::parse(&response.body)
+            .ok()?
+            .pointer(&echo.record)
+            .cloned()?;
+        Some((
+            record,
+            echo.omits
+                .iter()
+                .map(|pointer| pointer.tokens().to_vec())
+                .collect(),
+        ))
+    }
+
+    fn refusal(&self, response: &Response, body: Option<&Json>) -> Refusal {
+        let Some(body) = body else {
+            let kind = response.header("content-type").unwrap_or("no content type");
+            return Refusal::new(cut(&format!(
+                "HTTP {} without a JSON body ({kind})",
+                response.status
+            )));
+        };
+        let rules = &self.manifest.response;
+        let message = rules
+            .message
+            .as_ref()
+            .and_then(|p| body.pointer(p))
+            .and_then(text)
+            .unwrap_or_default();
+        let fields = rules.errors.as_ref().and_then(|errors| {
+            let at = body.pointer(&errors.at)?;
+            let one = |error: &Json| {
+                let field = errors
+                    .field
+                    .as_ref()
+                    .and_then(|p| error.pointer(p))
+                    .and_then(text)?;
+                let message = errors
+                    .message
+                    .as_ref()
+                    .and_then(|p| error.pointer(p))
+                    .and_then(text)
+                    .unwrap_or_default();
+                Some((cut(&field), cut(&message)))
+            };
+            Some(match (errors.shape, at) {
+                (ErrorsShape::One, error) => one(error).into_iter().collect(),
+                (ErrorsShape::List, Json::Array(items)) => items.iter().filter_map(one).collect(),
+                (ErrorsShape::Map, Json::Object(members)) => members
+                    .iter()
+                    .map(|(name, member)| (cut(name), cut(&texts(member))))
+                    .collect(),
+                _ => Vec::new(),
+            })
+        });
+        let message = if message.is_empty() {
+            format!("HTTP {}", response.status)
+        } else {
+            message
+        };
+        Refusal {
+            message: cut(&message),
+            fields: fields.unwrap_or_default(),
+        }
+    }
+}
+
+fn text(json: &Json) -> Option<String> {
+    match json.to_value() {
+        Value::String(text) => Some(text),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
+}
+
+fn texts(json: &Json) -> String {
+    match json {
+        Json::Array(items) => items.iter().filter_map(text).collect::<Vec<_>>().join("; "),
+        other => text(other).unwrap_or_default(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MESSAGE_CAP).collect()
+}
+
+fn matches(rule: &Rule, response: &Response, body: Option<&Json>) -> bool {
+    (rule.status.is_empty() || rule.status.contains(&response.status))
+        && rule
+            .header
+            .as_ref()
+            .is_none_or(|name| response.header(name).is_some())
+        && rule
+            .body
+            .as_ref()
+            .is_none_or(|test| body.is_some_and(|body| holds(test, body)))
+}
+
+fn holds(test: &Condition, body: &Json) -> bool {
+    body.pointer(&test.pointer)
+        .is_some_and(|value| value.to_value() == test.equals)
+}
+
+fn by_rule(rule: &Rule, asked_wait: Option<Duration>, refusal: Refusal) -> Answer {
+    match rule.then {
+        Then::Accept => Answer::Accepted,
+        Then::Retry => Answer::Transient(refusal),
+        Then::Reject => Answer::Rejected(refusal),
+        Then::Stop => Answer::Stopped(refusal),
+        Then::Defer => Answer::Deferred(refusal),
+        Then::Throttle => Answer::Throttled {
+            wait: asked_wait.or_else(|| rule.wait.as_deref().and_then(parse_wait)),
+            refusal,
+        },
+    }
+}
+
+/// A wait as manifests spell it, for example `30s`.
+pub(super) fn parse_wait(text: &str) -> Option<Duration> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|wait| Duration::try_from(wait).ok())
+}
+
+/// What a status means where no rule of the provider says otherwise.
+fn default_tail(status: u16, asked_wait: Option<Duration>, refusal: Refusal) -> Answer {
+    match (status, asked_wait) {
+        (300..=399, _) => Answer::Stopped(Refusal::new(format!(
+            "the provider answers with a redirect (HTTP {status}), which is never followed; check `base_url`"
+        ))),
+        (401, _) => Answer::Unauthorized(refusal),
+        (402, _) => Answer::Deferred(refusal),
+        (403 | 503, Some(wait)) => Answer::Throttled {
+            wait: Some(wait),
+            refusal,
+        },
+        (429, wait) => Answer::Throttled { wait, refusal },
+        (501 | 505 | 511, _) => Answer::Stopped(refusal),
+        (408 | 423 | 425 | 500..=599, _) => Answer::Transient(refusal),
+        (400..=499, _) => Answer::Rejected(refusal),
+        _ => Answer::Unreadable(refusal),
+    }
+}
+
+/// The wait that `Retry-After` asks for (RFC 9110 section 10.2.3): seconds or a
+/// date, the longest where there are several; a date that has passed is zero.
+/// What is neither counts as absent.
+fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
+    let clock = response.header("date").and_then(http_date).unwrap_or(now);
+    response
+        .header_values("retry-after")
+        .flat_map(|value| {
+            if http_date(value).is_some() {
+                vec![value]
+            } else {
+                value.split(',').collect()
+            }
+        })
+        .filter_map(|value| {
+            let value = value.trim();
+            if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+                return value.parse().ok().map(Duration::from_secs);
+            }
+            let wait = http_date(value)?.duration_since(clock);
+            Some(Duration::try_from(wait).unwrap_or_default())
+        })
+        .max()
+}
+
+fn http_date(value: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(value.trim()).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalog;
+    use super::*;
+
+    fn answer(provider: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+        let catalog = Catalog::load(&[]).unwrap();
+        let headers = headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
+        let response = Response {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        };
+        catalog.get(provider).unwrap().classify(
+            &response,
+            Asked::Write,
+            "2026-11-20T10:00:00Z".parse().unwrap(),
+        )
+    }
+
+    fn wait_of(answer: Answer) -> Option<Duration> {
+        match answer {
+            Answer::Throttled { wait, .. } => wait,
+            other => panic!("not throttled: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_200_that_says_no_is_a_reject() {
+        let body = r#"{"Message":"FullName: is a required field","Value":null,"Errors":[{"AttemptedValue":null,"Message":"is a required field","PropertyName":"FullName"}],"WasSuccessful":false}"#;
+        let Answer::Rejected(refusal) = answer("nexudus", 200, &[], body) else {
+            panic!()
+        };
+        assert_eq!(
+            refusal.fields,
+            [("FullName".to_owned(), "is a required field".to_owned())]
+        );
+        assert!(matches!(
+            answer(
+                "nexudus",
+                200,
+                &[],
+                r#"{"Status":500,"WasSuccessful":false}"#
+            ),
+            Answer::Transient(_)
+        ));
+        assert_eq!(
+            answer(
+                "nexudus",
+                200,
+                &[],
+                r#"{"Status":200,"WasSuccessful":true}"#
+            ),
+            Answer::Accepted
+        );
+    }
+
+    #[test]
+    fn a_409_is_a_throttle_only_with_its_header() {
+        assert_eq!(
+            wait_of(answer("nexudus", 409, &[("retry-after", "1")], "")),
+            Some(Duration::from_secs(1))
+        );
+        assert!(matches!(
+            answer("nexudus", 409, &[], ""),
+            Answer::Rejected(_)
+        ));
+        assert!(matches!(
+            answer("complycube", 409, &[("retry-after", "1")], ""),
+            Answer::Rejected(_)
+        ));
+    }
+
+    #[test]
+    fn a_429_without_a_header_waits_as_the_vendor_asks() {
+        let body = r#"{"type":"rate_limit_exceeded","message":"You have exceeded the rate limit prescribed to your plan"}"#;
+        assert_eq!(
+            wait_of(answer("complycube", 429, &[], body)),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(
+            wait_of(answer("complycube", 429, &[("retry-after", "7")], body)),
+            Some(Duration::from_secs(7))
+        );
+    }
+
+    #[test]
+    fn retry_after_takes_seconds_and_the_three_date_forms() {
+        let wait = |value: &str| wait_of(answer("complycube", 429, &[("retry-after", value)], ""));
+        let fallback = Some(Duration::from_secs(30));
+        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
+        assert_eq!(
+            wait("Fri, 20 Nov 2026 10:00:07 GMT"),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            wait("Friday, 20-Nov-26 10:00:07 GMT"),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            wait("Fri Nov 20 10:00:07 2026"),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(wait("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("120, 30"), Some(Duration::from_secs(120)));
+        for garbage in [
+            "-5",
+            "1.5",
+            "abc",
+            "",
+            "Fri, 20 Nov 2026 10:00:07 +0000",
+            "2026-11-20T10:00:07Z",
+        ] {
+            assert_eq!(wait(garbage), fallback, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn a_date_counts_from_the_servers_own_clock() {
+        let headers = [
+            ("date", "Fri, 20 Nov 2026 11:00:00 GMT"),
+            ("retry-after", "Fri, 20 Nov 2026 11:00:09 GMT"),
+        ];
+        assert_eq!(
+            wait_of(answer("complycube", 429, &headers, "")),
+            Some(Duration::from_secs(9))
+        );
+    }
+
+    #[test]
+    fn statuses_have_their_default_meaning() {
+        let kind = |status: u16, body: &str| match answer("complycube", status, &[], body) {
+            Answer::Accepted => "accepted",
+            Answer::Rejected(_) => "rejected",
+            Answer::Transient(_) => "transient",
+            Answer::Throttled { .. } => "throttled",
+            Answer::Unauthorized(_) => "unauthorized",
+            Answer::Deferred(_) => "deferred",
+            Answer::Stopped(_) => "stopped",
+            Answer::Unreadable(_) => "unreadable",
+        };
+        let table = [
+            (200, "accepted"),
+            (201, "accepted"),
+            (202, "unreadable"),
+            (204, "unreadable"),
+            (206, "unreadable"),
+            (299, "unreadable"),
+            (301, "stopped"),
+            (302, "stopped"),
+            (303, "stopped"),
+            (307, "stopped"),
+            (308, "stopped"),
+            (400, "rejected"),
+            (401, "unauthorized"),
+            (402, "deferred"),
+            (403, "rejected"),
+            (404, "rejected"),
+            (405, "rejected"),
+            (408, "transient"),
+            (409, "rejected"),
+            (410, "rejected"),
+            (413, "rejected"),
+            (418, "rejected"),
+            (422, "rejected"),
+            (423, "transient"),
+            (425, "transient"),
+            (429, "throttled"),
+            (451, "rejected"),
+            (500, "transient"),
+            (501, "stopped"),
+            (502, "transient"),
+            (503, "transient"),
+            (504, "transient"),
+            (505, "stopped"),
+            (507, "transient"),
+            (511, "stopped"),
+            (520, "transient"),
+            (529, "transient"),
+            (599, "transient"),
+            (999, "unreadable"),
+        ];
+        for (status, expected) in table {
+            assert_eq!(kind(status, "{}"), expected, "{status}");
+        }
+        for body in ["", "null", "[]", "<html>", "{\"id\":", "\u{0}"] {
+            assert_eq!(kind(200, body), "unreadable", "{body}");
+        }
+    }
+}
