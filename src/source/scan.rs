@@ -208,8 +208,8 @@ impl Scanner {
                 State::Cell | State::Plain => at += self.plain(&text[at..]),
                 State::Quoted => at += self.quoted(&text[at..]),
                 State::Quote if byte == b'"' => {
-                    self.extend_cell(1);
                     self.state = State::Quoted;
+                    self.extend_cell(1);
                     at += 1;
                 }
                 State::Quote => {
@@ -272,8 +272,7 @@ impl Scanner {
                 self.extend_cell(1);
             }
         }
-        let lines = self.line - self.cell.opened;
-        if lines > MAX_QUOTED_LINES || self.cell.bytes > MAX_QUOTED {
+        if self.line - self.cell.opened > MAX_QUOTED_LINES {
             self.suspect_quote();
         }
         run + 1
@@ -301,7 +300,9 @@ impl Scanner {
     fn extend_cell(&mut self, bytes: usize) {
         self.cell.bytes += bytes;
         self.record.bytes += bytes;
-        if self.cell.bytes > MAX_CELL {
+        if self.state == State::Quoted && self.cell.bytes > MAX_QUOTED {
+            self.suspect_quote();
+        } else if self.cell.bytes > MAX_CELL {
             self.too_large("a cell is larger than 1 MiB");
         } else if self.record.bytes > MAX_RECORD {
             self.too_large("the row is larger than 4 MiB");
