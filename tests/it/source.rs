@@ -324,8 +324,8 @@ proptest! {
         rows in prop::collection::vec(("[ab ]{0,2}", "[xy]?", "[mn]"), 0..12),
         trim in any::<bool>(),
     ) {
-        let body: String = rows.iter().map(|(id, remote, x)| format!("{id},{remote},{x}\n")).collect();
-        let fixture = Fixture::new(format!("id,remote,x\n{body}"));
+        let body: Vec<String> = rows.iter().map(|(id, remote, x)| format!("{id},{remote},{x}\n")).collect();
+        let fixture = Fixture::new(format!("id,remote,x\n{}", body.concat()));
         let mut settings = fixture.settings(&["id"]);
         settings.trim = trim;
         let table = read(&settings).unwrap();
