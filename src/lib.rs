@@ -1,4 +1,5 @@
 //! clientsync.
 pub mod core;
 pub mod engine;
+pub mod http;
 pub mod source;

@@ -1,1 +1,6 @@
+//! All integration tests, as one binary.
+
+mod http;
+mod support;
+
 fn main() {}
