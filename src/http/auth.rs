@@ -179,3 +179,26 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     value.set_sensitive(true);
     Some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_values_do_not_print_their_secret() {
+        let credentials = [
+            Credentials::Bearer(Secret::new("canary".into())),
+            Credentials::Header {
+                name: "x-api-key".into(),
+                value: Secret::new("canary".into()),
+            },
+        ];
+        for credentials in credentials {
+            let Ok(Authorizer::Fixed { value, .. }) = Authorizer::new(credentials) else {
+                panic!("these credentials are fixed");
+            };
+            assert!(value.to_str().unwrap().ends_with("canary"));
+            assert_eq!(format!("{value:?}"), "Sensitive");
+        }
+    }
+}

@@ -1,6 +1,11 @@
 //! All integration tests, as one binary.
 
+// `cfg(test)` lets clippy know that helpers here may unwrap as tests do.
+#[cfg(test)]
 mod http;
+#[cfg(test)]
+mod http_tokens;
+#[cfg(test)]
 mod support;
 
 fn main() {}

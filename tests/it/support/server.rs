@@ -200,7 +200,7 @@ async fn converse(stream: TcpStream, script: &Script, log: &Mutex<Vec<Hit>>) -> 
             Answer::Endless(bytes) => {
                 stream.write_all(&bytes).await?;
                 loop {
-                    stream.write_all(&[b' '; 65536]).await?;
+                    stream.write_all(&[b' '; 8192]).await?;
                 }
             }
             Answer::Close => return stream.shutdown().await,
