@@ -1,5 +1,6 @@
 //! clientsync.
 pub mod core;
 pub mod engine;
+pub mod http;
 pub mod provider;
 pub mod source;

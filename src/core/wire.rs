@@ -50,7 +50,8 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// One response, read to its end.
+/// One response. A success was read to its end; a refusal stands with as much of
+/// its body as came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status code.

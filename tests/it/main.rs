@@ -1,3 +1,11 @@
-//! The integration tests, in one binary.
+//! All integration tests, as one binary.
 
+// `cfg(test)` lets clippy know that functions here may unwrap as tests do.
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod http_tokens;
+#[cfg(test)]
 mod source;
+#[cfg(test)]
+mod support;
