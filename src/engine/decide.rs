@@ -109,18 +109,29 @@ pub fn decide(attempt: Attempt, came: &Came) -> Action {
         Came::Answer(Answer::Stopped(refusal)) => Action::Stop(Stop::Unusable, refusal.clone()),
         Came::Answer(Answer::Transient(refusal)) => again(attempt, refusal.clone(), Action::Fail),
         Came::Answer(Answer::Unreadable(refusal)) => again(attempt, refusal.clone(), Action::InDoubt),
-        Came::Nothing(NoResponse::NoCredentials) => Action::Stop(Stop::Credentials, Refusal::new("no access token could be obtained; check user name and password")),
-        Came::Nothing(NoResponse::Tls) => {
-            Action::Stop(Stop::Unusable, Refusal::new("no secure connection could be made; check `base_url` and the host's certificate"))
+        Came::Nothing(nothing) => {
+            let refusal = Refusal::new(nothing_in_words(*nothing));
+            match nothing {
+                NoResponse::NoCredentials => Action::Stop(Stop::Credentials, refusal),
+                NoResponse::Tls => Action::Stop(Stop::Unusable, refusal),
+                // Certainly not applied, so even what must not be repeated may be sent.
+                NoResponse::NotSent => again(Attempt { repeatable: true, ..attempt }, refusal, Action::Fail),
+                NoResponse::TimedOut | NoResponse::Broken | NoResponse::TooLarge => again(attempt, refusal, Action::InDoubt),
+            }
         }
-        Came::Nothing(NoResponse::NotSent) => {
-            let refusal = Refusal::new("no connection could be made");
-            // Certainly not applied, so even what must not be repeated may be sent.
-            again(Attempt { repeatable: true, ..attempt }, refusal, Action::Fail)
-        }
-        Came::Nothing(NoResponse::TimedOut) => again(attempt, Refusal::new("no answer came in time"), Action::InDoubt),
-        Came::Nothing(NoResponse::Broken) => again(attempt, Refusal::new("the connection ended before the answer did"), Action::InDoubt),
-        Came::Nothing(NoResponse::TooLarge) => again(attempt, Refusal::new("the answer is larger than 1 MiB"), Action::InDoubt),
+    }
+}
+
+/// Why there is no answer, in a few words.
+#[must_use]
+pub(super) fn nothing_in_words(nothing: NoResponse) -> &'static str {
+    match nothing {
+        NoResponse::NoCredentials => "no access token could be obtained; check user name and password",
+        NoResponse::Tls => "no secure connection could be made; check `base_url` and the host's certificate",
+        NoResponse::NotSent => "no connection could be made",
+        NoResponse::TimedOut => "no answer came in time",
+        NoResponse::Broken => "the connection ended before the answer did",
+        NoResponse::TooLarge => "the answer is larger than 1 MiB",
     }
 }
 

@@ -13,6 +13,8 @@ use crate::provider::{LeafRules, Limits, Provider, Settings, coerce};
 pub struct Lane {
     /// Its name.
     pub name: String,
+    /// Its place in the configuration, from 0.
+    pub ordinal: u8,
     /// The provider.
     pub provider: Arc<Provider>,
     /// The provider's settings.

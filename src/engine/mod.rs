@@ -1,7 +1,39 @@
 //! The engine: plans, and applies plans.
+//!
+//! Planning has no transport, so a plan cannot send. Applying recomputes
+//! nothing. What follows from an answer is decided in [`decide`] alone.
 
+mod adopt;
+mod apply;
+mod attempt;
+mod decide;
+mod estimate;
 mod event;
+mod guards;
+mod lane;
+mod pacer;
+mod plan_file;
+mod planner;
+mod problems;
+mod recorder;
+mod rows;
 mod transport;
+mod worker;
 
+pub use adopt::{Adoption, adopt};
+pub use apply::{ApplyLane, LaneEnd, Stopped, apply};
+pub use decide::{ATTEMPTS, Action, Attempt, Came, Stop, applied, decide};
+pub use estimate::estimate;
 pub use event::{Event, Observer, Silent};
+pub use guards::{Guards, Limit, Rows, judge_rows};
+pub use lane::{Digests, Keeping, Lane};
+pub use pacer::{DayUsedUp, Pacer, SentToday};
+pub use plan_file::{PlanEnds, PlanFileError, PlanReader, PlanWriter, Sealing, open_update, verify};
+pub use planner::{PlanError, Selection, plan};
+pub use problems::body_problems;
+pub use recorder::{NotRecorded, Recorder, RecorderThread};
+pub use rows::SourceView;
 pub use transport::{Generation, Renewal, Transport};
+pub use worker::{Clock, Worker};
+
+use problems::{refusal_problems, violation_problem};

@@ -1,0 +1,159 @@
+//! Applying: sends exactly what a plan file says, lane by lane, side by side.
+//!
+//! It recomputes nothing of the plan. Each lane has its own pace, its own
+//! transport and its own end; a lane that stops never slows another.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::decide::Stop;
+use super::event::{Event, Observer};
+use super::lane::Lane;
+use super::pacer::{Pacer, SentToday};
+use super::plan_file::{PlanFileError, PlanReader, open_update};
+use super::recorder::Recorder;
+use super::transport::Transport;
+use super::worker::{Clock, Worker};
+use crate::core::LaneCounts;
+
+/// One lane of a run.
+pub struct ApplyLane<T> {
+    /// The lane.
+    pub lane: Arc<Lane>,
+    /// Its transport.
+    pub transport: T,
+    /// A rate of the user, lower than the lane's limits.
+    pub tps_limit: Option<f64>,
+    /// What earlier runs sent today.
+    pub sent_today: SentToday,
+    /// The counts of the plan.
+    pub counts: LaneCounts,
+    /// A reader of the plan file, of this lane's own.
+    pub plan: Box<dyn BufRead + Send>,
+}
+
+impl<T> std::fmt::Debug for ApplyLane<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApplyLane").field("lane", &self.lane.name).finish_non_exhaustive()
+    }
+}
+
+/// What became of a lane.
+#[derive(Clone, Debug, Default)]
+pub struct LaneEnd {
+    /// Its rows.
+    pub counts: LaneCounts,
+    /// Why it ended before its plan did.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why a lane ended before its plan did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The provider, or its limits.
+    Provider(Stop, String),
+    /// The state could not be written.
+    NotRecorded,
+    /// The plan file could not be read.
+    Plan(String),
+}
+
+/// Applies a plan. Ends when every lane has ended.
+pub async fn apply<T: Transport + 'static>(
+    lanes: Vec<ApplyLane<T>>,
+    recorder: Recorder,
+    observer: Arc<dyn Observer>,
+    clock: Clock,
+) -> BTreeMap<String, LaneEnd> {
+    let mut running = JoinSet::new();
+    for lane in lanes {
+        let (recorder, observer) = (recorder.clone(), Arc::clone(&observer));
+        running.spawn(async move {
+            let name = lane.lane.name.clone();
+            (name, run_lane(lane, recorder, observer, clock).await)
+        });
+    }
+    drop(recorder);
+    let mut ends = BTreeMap::new();
+    while let Some(ended) = running.join_next().await {
+        // A task ends by panicking only through a bug; the panic goes on.
+        match ended {
+            Ok((name, end)) => {
+                ends.insert(name, end);
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    ends
+}
+
+async fn run_lane<T: Transport + 'static>(lane: ApplyLane<T>, recorder: Recorder, observer: Arc<dyn Observer>, clock: Clock) -> LaneEnd {
+    let name = lane.lane.name.clone();
+    observer.observe(Event::LaneStarted { lane: name.clone(), updates: lane.counts.planned });
+    let permits = Arc::new(Semaphore::new(usize::try_from(lane.lane.limits.concurrency.max(1)).unwrap_or(1)));
+    let pacer = Pacer::new(&lane.lane.limits, lane.tps_limit, lane.sent_today);
+    let worker = Arc::new(Worker::new(lane.lane, lane.transport, pacer, recorder, Arc::clone(&observer), clock, lane.counts));
+    let mut rows = JoinSet::new();
+    let mut plan = PlanReader::new(lane.plan);
+    while !worker.has_stopped() {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        match next_update(&mut plan, &worker) {
+            Ok(Some(update)) => {
+                let worker = Arc::clone(&worker);
+                rows.spawn(async move {
+                    worker.settle(update).await;
+                    drop(permit);
+                });
+            }
+            Ok(None) => break,
+            Err(error) => {
+                worker.stop(Stopped::Plan(error.to_string()));
+                break;
+            }
+        }
+        // Ended tasks are let go of while the lane goes on.
+        while let Some(ended) = rows.try_join_next() {
+            resume(ended);
+        }
+    }
+    while let Some(ended) = rows.join_next().await {
+        resume(ended);
+    }
+    let end = worker.end();
+    observer.observe(Event::LaneEnded { lane: name, stopped: end.stopped.as_ref().map(Stopped::to_string) });
+    end
+}
+
+fn resume(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+fn next_update<T: Transport>(
+    plan: &mut PlanReader<Box<dyn BufRead + Send>>,
+    worker: &Worker<T>,
+) -> Result<Option<crate::core::PlannedUpdate>, PlanFileError> {
+    let lane = worker.lane();
+    let Some(mut update) = plan.next_update(&lane.name)? else { return Ok(None) };
+    if let Some(key) = &lane.keeping.key {
+        open_update(&mut update, key)?;
+    }
+    Ok(Some(update))
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Provider(Stop::Deferred, why) => write!(f, "deferred: {why}"),
+            Self::Provider(Stop::Unusable, why) => write!(f, "the provider cannot be used: {why}"),
+            Self::Provider(Stop::Credentials, why) => write!(f, "the credentials were refused: {why}"),
+            Self::NotRecorded => f.write_str("the state could not be written"),
+            Self::Plan(why) => write!(f, "the plan could not be read: {why}"),
+        }
+    }
+}
