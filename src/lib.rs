@@ -2,3 +2,4 @@
 pub mod core;
 pub mod engine;
 pub mod source;
+pub mod store;
