@@ -171,9 +171,9 @@ impl Store {
     /// Moves the write-ahead log into the database and empties it. Says
     /// whether it could: a reader keeps the log until it is done.
     fn empty_log(&self) -> Result<bool, StoreError> {
-        let busy: i64 = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        let busy: i64 =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         Ok(busy == 0)
     }
 }

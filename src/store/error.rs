@@ -60,8 +60,8 @@ pub enum StoreError {
         /// The file system's type.
         kind: String,
     },
-    /// The file can be read or written by others (`auth`).
-    #[error("{} has mode {mode:04o} and is open to others; run: chmod 600 {}", path.display(), path.display())]
+    /// The file has a wider mode than 0600 (`auth`).
+    #[error("{} has mode {mode:04o}, wider than 0600; run: chmod 600 {}", path.display(), path.display())]
     Mode {
         /// The file.
         path: PathBuf,

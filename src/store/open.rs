@@ -266,3 +266,59 @@ fn uri(path: &Path, parameter: &str) -> String {
     uri.push_str(parameter);
     uri
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_that_keeps_the_state_safe_is_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = writable(&directory.path().join("a.db")).unwrap();
+        let number = |pragma| {
+            connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        let found = [
+            "synchronous",
+            "foreign_keys",
+            "secure_delete",
+            "trusted_schema",
+            "busy_timeout",
+        ]
+        .map(number);
+        assert_eq!(found, [2, 1, 1, 0, 5000]);
+        let mode: String = connection
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "wal");
+    }
+
+    #[test]
+    fn a_setting_that_does_not_take_is_an_error() {
+        let connection = Connection::open_in_memory().unwrap();
+        let error = set(&connection, "journal_mode", "wal", "wal").unwrap_err();
+        assert!(matches!(error, StoreError::Setting { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_database_that_another_program_holds_is_busy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let connection = writable(&path).unwrap();
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        let foreign = Connection::open(&path).unwrap();
+        foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let error = connection.execute_batch("BEGIN IMMEDIATE").unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::Busy));
+    }
+
+    #[test]
+    fn uris_keep_every_byte_of_a_path() {
+        assert_eq!(
+            uri(Path::new("/a b/c?d#e%f.db"), "mode=ro"),
+            "file:/a%20b/c%3Fd%23e%25f.db?mode=ro"
+        );
+    }
+}

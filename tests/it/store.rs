@@ -165,7 +165,13 @@ fn settled(
 }
 
 /// Sends a row's update and records that it was accepted.
-fn update(store: &mut Store, run: OpenRun, request: u64, who: &str, values: &[(&str, Option<&str>)]) {
+fn update(
+    store: &mut Store,
+    run: OpenRun,
+    request: u64,
+    who: &str,
+    values: &[(&str, Option<&str>)],
+) {
     let fields: Vec<&str> = values.iter().map(|(field, _)| *field).collect();
     store.record(run, &[intent(request, who, &fields)]).unwrap();
     let accepted = answer(request, AttemptResult::Accepted);
