@@ -4,3 +4,4 @@ pub mod engine;
 pub mod http;
 pub mod provider;
 pub mod source;
+pub mod store;

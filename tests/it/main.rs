@@ -8,4 +8,6 @@ mod http_tokens;
 #[cfg(test)]
 mod source;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod support;
