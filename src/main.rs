@@ -1,1 +1,2 @@
+//! clientsync.
 fn main() {}

@@ -51,6 +51,15 @@ pub enum SkipReason {
     Superseded,
 }
 
+impl From<LeftOutReason> for Outcome {
+    fn from(reason: LeftOutReason) -> Self {
+        match reason {
+            LeftOutReason::Invalid => Self::Invalid,
+            LeftOutReason::Skipped(skip) => Self::Skipped(skip),
+        }
+    }
+}
+
 impl SkipReason {
     /// The reason's name in reports.
     #[must_use]

@@ -139,6 +139,32 @@ pub struct LeftOut {
     pub problems: Vec<Problem>,
 }
 
+impl LeftOut {
+    /// A row that is left out; its problems are put at its line and key.
+    #[must_use]
+    pub fn of(
+        name: &str,
+        key: Option<RecordKey>,
+        line: u64,
+        reason: LeftOutReason,
+        problems: Vec<Problem>,
+    ) -> Self {
+        let place = |mut problem: Problem| {
+            problem.line = Some(line);
+            problem.key.clone_from(&key);
+            problem
+        };
+        let problems = problems.into_iter().map(place).collect();
+        Self {
+            lane: name.to_owned(),
+            key,
+            line,
+            reason,
+            problems,
+        }
+    }
+}
+
 /// What the plan comes to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trailer {

@@ -4,90 +4,107 @@
 //! It sends nothing and asks nobody. Rows that could not be planned are not
 //! adopted either.
 
+use std::collections::BTreeSet;
+
 use super::lane::Lane;
 use super::planner::PlanError;
-use super::rows::{Links, SourceView, identify};
-use crate::core::{LaneCounts, LeftOut, LeftOutReason, Outcome, Problem, RecordKey, Row, SkipReason};
+use super::rows::{Link, Links, SourceView, identify};
+use crate::core::{
+    LaneCounts, LeftOut, LeftOutReason, Outcome, Problem, RecordKey, Row, SkipReason,
+};
 use crate::store::{Adopted, SnapshotWrite, Store};
 
 /// How many records are handed over at once.
 const CHUNK: usize = 4096;
 
-/// What one lane takes over.
-#[derive(Debug, Default)]
-pub struct Adoption {
-    /// The counts: a row that is adopted counts as `unchanged`.
-    pub counts: LaneCounts,
-    /// The rows that were left out.
-    pub left_out: Vec<LeftOut>,
+/// Where an adoption goes.
+pub struct Takers<'a, E> {
+    /// Takes over the next records.
+    pub records: &'a mut dyn FnMut(Vec<Adopted>) -> Result<(), E>,
+    /// Hears of a row that is left out.
+    pub left_out: &'a mut dyn FnMut(LeftOut) -> Result<(), E>,
+}
+
+impl<E> std::fmt::Debug for Takers<'_, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Takers")
+    }
 }
 
 /// Declares that a lane's provider holds what the rows say. Records are handed
-/// over in chunks; what is said of them replaces what was known.
+/// over in chunks; what is said of them replaces what was known. The counts
+/// have an adopted row as `unchanged`.
 pub fn adopt<S: std::error::Error>(
     lane: &Lane,
     source: &mut SourceView<'_, S>,
     store: Option<&Store>,
-    only: Option<&std::collections::BTreeSet<RecordKey>>,
-    take: &mut dyn FnMut(Vec<Adopted>) -> Result<(), PlanError<S>>,
-) -> Result<Adoption, PlanError<S>> {
+    only: Option<&BTreeSet<RecordKey>>,
+    takers: &mut Takers<'_, PlanError<S>>,
+) -> Result<LaneCounts, PlanError<S>> {
     let known = store.filter(|store| store.lanes().any(|name| name == lane.name));
     let mut links = Links::new(lane, known)?;
-    let mut adoption = Adoption::default();
+    let mut counts = LaneCounts::default();
     let mut chunk = Vec::new();
     let mut row = Row::default();
     while (source.next)(&mut row).map_err(PlanError::Source)? {
         if (source.is_repeat)(row.line()) {
             continue;
         }
-        let key = match identify(&row, source) {
-            Ok(key) => key,
-            Err(problem) => {
-                adoption.leave_out(lane, &row, problem.key.clone(), LeftOutReason::Invalid, vec![problem]);
-                continue;
-            }
+        let (key, taken) = match identify(&row, source) {
+            Err(problem) => (
+                problem.key.clone(),
+                Err((LeftOutReason::Invalid, vec![problem])),
+            ),
+            Ok(key) if only.is_some_and(|only| !only.contains(&key)) => continue,
+            Ok(key) => (
+                Some(key.clone()),
+                declared(lane, &row, links.of(&row, &key, source)?),
+            ),
         };
-        if only.is_some_and(|only| !only.contains(&key)) {
-            continue;
-        }
-        let mut link = links.of(&row, &key, source)?;
-        let Some(remote_id) = link.remote_id else {
-            adoption.leave_out(lane, &row, Some(key), LeftOutReason::Skipped(SkipReason::Unlinked), Vec::new());
-            continue;
-        };
-        match lane.desired(&row) {
-            Ok(desired) if link.problems.is_empty() => {
-                let values: Vec<_> =
-                    lane.mappings.iter().zip(&desired).filter_map(|(m, d)| Some((m.field.path.clone(), Some(d.value()?.clone())))).collect();
-                chunk.push(Adopted { key, snapshot: SnapshotWrite { remote_id, settled: lane.settled(&values) } });
-                adoption.counts.add(Outcome::Unchanged);
+        match (key, taken) {
+            (Some(key), Ok(snapshot)) => {
+                chunk.push(Adopted { key, snapshot });
+                counts.add(Outcome::Unchanged);
             }
-            Ok(_) => adoption.leave_out(lane, &row, Some(key), LeftOutReason::Invalid, link.problems),
-            Err(found) => {
-                link.problems.extend(found);
-                adoption.leave_out(lane, &row, Some(key), LeftOutReason::Invalid, link.problems);
+            (key, Err((reason, problems))) => {
+                counts.add(reason.into());
+                (takers.left_out)(LeftOut::of(&lane.name, key, row.line(), reason, problems))?;
             }
+            (None, Ok(_)) => {}
         }
         if chunk.len() == CHUNK {
-            take(std::mem::take(&mut chunk))?;
+            (takers.records)(std::mem::take(&mut chunk))?;
         }
     }
-    take(chunk)?;
-    Ok(adoption)
+    (takers.records)(chunk)?;
+    Ok(counts)
 }
 
-impl Adoption {
-    fn leave_out(&mut self, lane: &Lane, row: &Row, key: Option<RecordKey>, reason: LeftOutReason, problems: Vec<Problem>) {
-        self.counts.add(match reason {
-            LeftOutReason::Invalid => Outcome::Invalid,
-            LeftOutReason::Skipped(skip) => Outcome::Skipped(skip),
-        });
-        let place = |mut problem: Problem| {
-            problem.line = Some(row.line());
-            problem.key.clone_from(&key);
-            problem
-        };
-        let problems = problems.into_iter().map(place).collect();
-        self.left_out.push(LeftOut { lane: lane.name.clone(), key, line: row.line(), reason, problems });
+/// What a row declares that its provider holds, or why it declares nothing.
+fn declared(
+    lane: &Lane,
+    row: &Row,
+    link: Link,
+) -> Result<SnapshotWrite, (LeftOutReason, Vec<Problem>)> {
+    let Some(remote_id) = link.remote_id else {
+        return Err((LeftOutReason::Skipped(SkipReason::Unlinked), Vec::new()));
+    };
+    let mut problems = link.problems;
+    match lane.desired(row) {
+        Ok(desired) if problems.is_empty() => {
+            let values = lane.mappings.iter().zip(&desired);
+            let values: Vec<_> = values
+                .filter_map(|(m, d)| Some((m.field.path.clone(), Some(d.value()?.clone()))))
+                .collect();
+            Ok(SnapshotWrite {
+                remote_id,
+                settled: lane.settled(&values),
+            })
+        }
+        Ok(_) => Err((LeftOutReason::Invalid, problems)),
+        Err(found) => {
+            problems.extend(found);
+            Err((LeftOutReason::Invalid, problems))
+        }
     }
 }

@@ -38,7 +38,9 @@ pub struct ApplyLane<T> {
 
 impl<T> std::fmt::Debug for ApplyLane<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApplyLane").field("lane", &self.lane.name).finish_non_exhaustive()
+        f.debug_struct("ApplyLane")
+            .field("lane", &self.lane.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,16 +93,36 @@ pub async fn apply<T: Transport + 'static>(
     ends
 }
 
-async fn run_lane<T: Transport + 'static>(lane: ApplyLane<T>, recorder: Recorder, observer: Arc<dyn Observer>, clock: Clock) -> LaneEnd {
+async fn run_lane<T: Transport + 'static>(
+    lane: ApplyLane<T>,
+    recorder: Recorder,
+    observer: Arc<dyn Observer>,
+    clock: Clock,
+) -> LaneEnd {
     let name = lane.lane.name.clone();
-    observer.observe(Event::LaneStarted { lane: name.clone(), updates: lane.counts.planned });
-    let permits = Arc::new(Semaphore::new(usize::try_from(lane.lane.limits.concurrency.max(1)).unwrap_or(1)));
+    observer.observe(Event::LaneStarted {
+        lane: name.clone(),
+        updates: lane.counts.planned,
+    });
+    let permits = Arc::new(Semaphore::new(
+        usize::try_from(lane.lane.limits.concurrency.max(1)).unwrap_or(1),
+    ));
     let pacer = Pacer::new(&lane.lane.limits, lane.tps_limit, lane.sent_today);
-    let worker = Arc::new(Worker::new(lane.lane, lane.transport, pacer, recorder, Arc::clone(&observer), clock, lane.counts));
+    let worker = Arc::new(Worker::new(
+        lane.lane,
+        lane.transport,
+        pacer,
+        recorder,
+        Arc::clone(&observer),
+        clock,
+        lane.counts,
+    ));
     let mut rows = JoinSet::new();
     let mut plan = PlanReader::new(lane.plan);
     while !worker.has_stopped() {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            break;
+        };
         match next_update(&mut plan, &worker) {
             Ok(Some(update)) => {
                 let worker = Arc::clone(&worker);
@@ -124,7 +146,10 @@ async fn run_lane<T: Transport + 'static>(lane: ApplyLane<T>, recorder: Recorder
         resume(ended);
     }
     let end = worker.end();
-    observer.observe(Event::LaneEnded { lane: name, stopped: end.stopped.as_ref().map(Stopped::to_string) });
+    observer.observe(Event::LaneEnded {
+        lane: name,
+        stopped: end.stopped.as_ref().map(Stopped::to_string),
+    });
     end
 }
 
@@ -139,7 +164,9 @@ fn next_update<T: Transport>(
     worker: &Worker<T>,
 ) -> Result<Option<crate::core::PlannedUpdate>, PlanFileError> {
     let lane = worker.lane();
-    let Some(mut update) = plan.next_update(&lane.name)? else { return Ok(None) };
+    let Some(mut update) = plan.next_update(&lane.name)? else {
+        return Ok(None);
+    };
     if let Some(key) = &lane.keeping.key {
         open_update(&mut update, key)?;
     }
@@ -151,7 +178,9 @@ impl std::fmt::Display for Stopped {
         match self {
             Self::Provider(Stop::Deferred, why) => write!(f, "deferred: {why}"),
             Self::Provider(Stop::Unusable, why) => write!(f, "the provider cannot be used: {why}"),
-            Self::Provider(Stop::Credentials, why) => write!(f, "the credentials were refused: {why}"),
+            Self::Provider(Stop::Credentials, why) => {
+                write!(f, "the credentials were refused: {why}")
+            }
             Self::NotRecorded => f.write_str("the state could not be written"),
             Self::Plan(why) => write!(f, "the plan could not be read: {why}"),
         }

@@ -6,7 +6,8 @@
 use super::transport::Transport;
 use super::worker::{Journey, LaneStopped, Step, Worker};
 use crate::core::{
-    Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem, Response, Settled, complete, decode,
+    Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem,
+    Response, Settled, complete, decode,
 };
 use crate::provider::Asked;
 use crate::store::{Answer, Settlement, SnapshotWrite};
@@ -37,37 +38,61 @@ impl<T: Transport> Worker<T> {
             Built::Load(load) => load,
             Built::Ended => return Ok(Step::Ended),
         };
-        let request = match self.lane().provider.update_request(&self.lane().settings, &journey.update.remote_id, &json) {
+        let request = match self.lane().provider.update_request(
+            &self.lane().settings,
+            &journey.update.remote_id,
+            &json,
+        ) {
             Ok(request) => request,
             Err(problem) => return self.invalid(journey, vec![problem]).await,
         };
-        let fields = settled.values.iter().map(|(path, _)| path.clone()).collect();
-        match self.exchange(journey, Asked::Write, request, fields).await? {
-            Step::Accepted(response, answer) => self.accepted(journey, &settled, &response, answer).await,
+        let fields = settled
+            .values
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
+        match self
+            .exchange(journey, Asked::Write, request, fields)
+            .await?
+        {
+            Step::Accepted(response, answer) => {
+                self.accepted(journey, &settled, &response, answer).await
+            }
             other => Ok(other),
         }
     }
 
     /// The fresh record, or the step that its absence leads to.
     async fn read(&self, journey: &mut Journey) -> Result<Result<Json, Step>, LaneStopped> {
-        let request = match self.lane().provider.read_request(&self.lane().settings, &journey.update.remote_id) {
+        let request = match self
+            .lane()
+            .provider
+            .read_request(&self.lane().settings, &journey.update.remote_id)
+        {
             Ok(Some(request)) => request,
             Ok(None) => {
-                let problem = Problem::new("E_NO_READ", "the provider has no way to read the record that this update needs");
+                let problem = Problem::new(
+                    "E_NO_READ",
+                    "the provider has no way to read the record that this update needs",
+                );
                 return self.invalid(journey, vec![problem]).await.map(Err);
             }
             Err(problem) => return self.invalid(journey, vec![problem]).await.map(Err),
         };
-        match self.exchange(journey, Asked::Read, request, Vec::new()).await? {
+        match self
+            .exchange(journey, Asked::Read, request, Vec::new())
+            .await?
+        {
             Step::Accepted(response, answer) => {
                 self.record_answer(answer).await?;
-                match self.lane().provider.record(&response) {
-                    Some(record) => Ok(Ok(record)),
-                    None => {
-                        let problem = Problem::new("E_UNREADABLE", "the provider's answer to the read holds no record");
-                        self.invalid(journey, vec![problem]).await.map(Err)
-                    }
+                if let Some(record) = self.lane().provider.record(&response) {
+                    return Ok(Ok(record));
                 }
+                let problem = Problem::new(
+                    "E_UNREADABLE",
+                    "the provider's answer to the read holds no record",
+                );
+                self.invalid(journey, vec![problem]).await.map(Err)
             }
             other => Ok(Err(other)),
         }
@@ -77,7 +102,10 @@ impl<T: Transport> Worker<T> {
     async fn build(&self, journey: &Journey, record: Option<&Json>) -> Result<Built, LaneStopped> {
         let lane = self.lane();
         let nothing = Acknowledged::new();
-        let known = journey.known.as_ref().map_or(&nothing, |known| &known.values);
+        let known = journey
+            .known
+            .as_ref()
+            .map_or(&nothing, |known| &known.values);
         let with = Completing {
             shape: &lane.provider.shape,
             mappings: &lane.mappings,
@@ -87,17 +115,36 @@ impl<T: Transport> Worker<T> {
         };
         let body = match complete(&journey.update.draft, record, &with) {
             Ok(Completed::Body(body)) => body,
-            Ok(Completed::Unchanged(settled)) => return self.already_so(journey, &settled).await.map(|()| Built::Ended),
+            Ok(Completed::Unchanged(settled)) => {
+                return self
+                    .already_so(journey, &settled)
+                    .await
+                    .map(|()| Built::Ended);
+            }
             Err(problems) => return self.invalid(journey, problems).await.map(|_| Built::Ended),
         };
-        let Body { json, ours, settled } = *body;
+        let Body {
+            json,
+            ours,
+            settled,
+        } = *body;
         if record.is_none() {
             // The plan holds the exact body: it is sent as it was shown.
             if let Overlay::Clear(planned) = &journey.update.overlay {
-                return Ok(Built::Load(Load { json: planned.clone(), settled }));
+                return Ok(Built::Load(Load {
+                    json: planned.clone(),
+                    settled,
+                }));
             }
         }
-        let problems = super::body_problems(lane, &Body { json: json.clone(), ours, settled: settled.clone() });
+        let problems = super::body_problems(
+            lane,
+            &Body {
+                json: json.clone(),
+                ours,
+                settled: settled.clone(),
+            },
+        );
         if !problems.is_empty() {
             return self.invalid(journey, problems).await.map(|_| Built::Ended);
         }
@@ -107,7 +154,10 @@ impl<T: Transport> Worker<T> {
     /// The provider holds all of it: nothing is sent, what was read is kept.
     async fn already_so(&self, journey: &Journey, settled: &Settled) -> Result<(), LaneStopped> {
         let (outcome, note) = if journey.in_doubt {
-            (Outcome::Updated, Some("an earlier attempt of this run had been applied".to_owned()))
+            (
+                Outcome::Updated,
+                Some("an earlier attempt of this run had been applied".to_owned()),
+            )
         } else {
             (Outcome::Unchanged, None)
         };
@@ -117,11 +167,21 @@ impl<T: Transport> Worker<T> {
         self.record(settlement).await
     }
 
-    async fn accepted(&self, journey: &Journey, settled: &Settled, response: &Response, answer: Answer) -> Result<Step, LaneStopped> {
+    async fn accepted(
+        &self,
+        journey: &Journey,
+        settled: &Settled,
+        response: &Response,
+        answer: Answer,
+    ) -> Result<Step, LaneStopped> {
         let mut settlement = self.settlement(journey, Outcome::Updated);
-        settlement.note = journey.in_doubt.then(|| "an earlier attempt of this run was in doubt".to_owned());
+        settlement.note = journey
+            .in_doubt
+            .then(|| "an earlier attempt of this run was in doubt".to_owned());
         self.keep(journey, settled, &mut settlement);
-        settlement.problems.extend(self.not_echoed(settled, response));
+        settlement
+            .problems
+            .extend(self.not_echoed(settled, response));
         settlement.answer = Some(answer);
         self.record(settlement).await?;
         Ok(Step::Ended)
@@ -129,40 +189,75 @@ impl<T: Transport> Worker<T> {
 
     /// What is known now goes into the snapshot with the outcome.
     fn keep(&self, journey: &Journey, settled: &Settled, settlement: &mut Settlement) {
-        settlement.snapshot =
-            Some(SnapshotWrite { remote_id: journey.update.remote_id.clone(), settled: self.lane().settled(&settled.values) });
-        settlement.problems.extend(settled.drifted.iter().map(|path| {
-            Problem::new("W_DRIFT", "someone else changed it at the provider since it was last acknowledged").field(path)
-        }));
+        settlement.snapshot = Some(SnapshotWrite {
+            remote_id: journey.update.remote_id.clone(),
+            settled: self.lane().settled(&settled.values),
+        });
+        settlement
+            .problems
+            .extend(settled.drifted.iter().map(|path| {
+                Problem::new(
+                    "W_DRIFT",
+                    "someone else changed it at the provider since it was last acknowledged",
+                )
+                .field(path)
+            }));
     }
 
     /// Members that the provider's answer shows otherwise than they were sent:
     /// a write that was ignored without a word.
     fn not_echoed(&self, settled: &Settled, response: &Response) -> Vec<Problem> {
-        let Some((record, omitted)) = self.lane().provider.echo(response) else { return Vec::new() };
+        let Some((record, omitted)) = self.lane().provider.echo(response) else {
+            return Vec::new();
+        };
         let differs = |path: &FieldPath, sent: &serde_json::Value| {
-            let Some(mapping) = self.lane().mapping(path) else { return false };
+            let Some(mapping) = self.lane().mapping(path) else {
+                return false;
+            };
             let field = &mapping.field;
-            let shown = !omitted.iter().any(|omitted| field.place.members().starts_with(omitted));
-            let hints = |_: &FieldPath| Hint { desired: Some(sent), acknowledged: None };
+            let shown = !omitted
+                .iter()
+                .any(|omitted| field.place.members().starts_with(omitted));
+            let hints = |_: &FieldPath| Hint {
+                desired: Some(sent),
+                acknowledged: None,
+            };
             let echoed = decode(field, &record, &hints);
-            shown && field.access == crate::core::Access::ReadWrite && echoed.is_ok_and(|echoed| !field.compare.equal(&echoed, sent))
+            shown
+                && field.access == crate::core::Access::ReadWrite
+                && echoed.is_ok_and(|echoed| !field.compare.equal(&echoed, sent))
         };
         settled
             .values
             .iter()
             .filter_map(|(path, value)| Some((path, value.as_ref()?)))
             .filter(|(path, sent)| differs(path, sent))
-            .map(|(path, _)| Problem::new("W_NOT_ECHOED", "the provider accepted the update but its answer shows another value").field(path))
+            .map(|(path, _)| {
+                Problem::new(
+                    "W_NOT_ECHOED",
+                    "the provider accepted the update but its answer shows another value",
+                )
+                .field(path)
+            })
             .collect()
     }
 
-    async fn invalid(&self, journey: &Journey, problems: Vec<Problem>) -> Result<Step, LaneStopped> {
+    async fn invalid(
+        &self,
+        journey: &Journey,
+        problems: Vec<Problem>,
+    ) -> Result<Step, LaneStopped> {
         let mut settlement = self.settlement(journey, Outcome::Invalid);
         let place = |problem: Problem| problem.line(journey.update.line).key(&journey.update.key);
         settlement.problems = problems.into_iter().map(place).collect();
-        settlement.code = settlement.problems.first().map(|problem| problem.code.to_string());
-        settlement.message = settlement.problems.first().map(|problem| problem.message.clone());
+        settlement.code = settlement
+            .problems
+            .first()
+            .map(|problem| problem.code.to_string());
+        settlement.message = settlement
+            .problems
+            .first()
+            .map(|problem| problem.message.clone());
         self.record(settlement).await?;
         Ok(Step::Ended)
     }

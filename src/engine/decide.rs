@@ -84,15 +84,16 @@ pub enum Stop {
 /// What an attempt means for the record: whether it may have been applied.
 #[must_use]
 pub fn applied(asked: Asked, came: &Came) -> AttemptResult {
-    match (asked, came) {
-        (_, Came::Answer(Answer::Accepted)) => AttemptResult::Accepted,
-        (_, Came::Answer(Answer::Rejected(_))) => AttemptResult::Rejected,
-        (Asked::Read, _)
-        | (_, Came::Nothing(NoResponse::NotSent | NoResponse::Tls | NoResponse::NoCredentials))
-        | (_, Came::Answer(Answer::Throttled { .. } | Answer::Unauthorized(_) | Answer::Deferred(_) | Answer::Stopped(_))) => {
-            AttemptResult::NotApplied
+    match came {
+        Came::Answer(Answer::Accepted) => AttemptResult::Accepted,
+        Came::Answer(Answer::Rejected(_)) => AttemptResult::Rejected,
+        Came::Answer(Answer::Transient(_) | Answer::Unreadable(_))
+        | Came::Nothing(NoResponse::TimedOut | NoResponse::Broken | NoResponse::TooLarge)
+            if asked == Asked::Write =>
+        {
+            AttemptResult::InDoubt
         }
-        (Asked::Write, Came::Answer(Answer::Transient(_) | Answer::Unreadable(_)) | Came::Nothing(_)) => AttemptResult::InDoubt,
+        Came::Answer(_) | Came::Nothing(_) => AttemptResult::NotApplied,
     }
 }
 
@@ -103,20 +104,33 @@ pub fn decide(attempt: Attempt, came: &Came) -> Action {
         Came::Answer(Answer::Accepted) => Action::Accept,
         Came::Answer(Answer::Rejected(refusal)) => Action::Reject(refusal.clone()),
         Came::Answer(Answer::Throttled { wait, refusal }) => throttled(attempt, *wait, refusal),
-        Came::Answer(Answer::Unauthorized(refusal)) if attempt.renewed => Action::Stop(Stop::Credentials, refusal.clone()),
+        Came::Answer(Answer::Unauthorized(refusal)) if attempt.renewed => {
+            Action::Stop(Stop::Credentials, refusal.clone())
+        }
         Came::Answer(Answer::Unauthorized(_)) => Action::Renew,
         Came::Answer(Answer::Deferred(refusal)) => Action::Stop(Stop::Deferred, refusal.clone()),
         Came::Answer(Answer::Stopped(refusal)) => Action::Stop(Stop::Unusable, refusal.clone()),
         Came::Answer(Answer::Transient(refusal)) => again(attempt, refusal.clone(), Action::Fail),
-        Came::Answer(Answer::Unreadable(refusal)) => again(attempt, refusal.clone(), Action::InDoubt),
+        Came::Answer(Answer::Unreadable(refusal)) => {
+            again(attempt, refusal.clone(), Action::InDoubt)
+        }
         Came::Nothing(nothing) => {
             let refusal = Refusal::new(nothing_in_words(*nothing));
             match nothing {
                 NoResponse::NoCredentials => Action::Stop(Stop::Credentials, refusal),
                 NoResponse::Tls => Action::Stop(Stop::Unusable, refusal),
                 // Certainly not applied, so even what must not be repeated may be sent.
-                NoResponse::NotSent => again(Attempt { repeatable: true, ..attempt }, refusal, Action::Fail),
-                NoResponse::TimedOut | NoResponse::Broken | NoResponse::TooLarge => again(attempt, refusal, Action::InDoubt),
+                NoResponse::NotSent => again(
+                    Attempt {
+                        repeatable: true,
+                        ..attempt
+                    },
+                    refusal,
+                    Action::Fail,
+                ),
+                NoResponse::TimedOut | NoResponse::Broken | NoResponse::TooLarge => {
+                    again(attempt, refusal, Action::InDoubt)
+                }
             }
         }
     }
@@ -126,8 +140,12 @@ pub fn decide(attempt: Attempt, came: &Came) -> Action {
 #[must_use]
 pub(super) fn nothing_in_words(nothing: NoResponse) -> &'static str {
     match nothing {
-        NoResponse::NoCredentials => "no access token could be obtained; check user name and password",
-        NoResponse::Tls => "no secure connection could be made; check `base_url` and the host's certificate",
+        NoResponse::NoCredentials => {
+            "no access token could be obtained; check user name and password"
+        }
+        NoResponse::Tls => {
+            "no secure connection could be made; check `base_url` and the host's certificate"
+        }
         NoResponse::NotSent => "no connection could be made",
         NoResponse::TimedOut => "no answer came in time",
         NoResponse::Broken => "the connection ended before the answer did",
@@ -151,7 +169,9 @@ fn again(attempt: Attempt, refusal: Refusal, end: fn(Refusal) -> Action) -> Acti
 
 /// Full jitter: a random share of a doubling cap, never below the floor.
 fn backoff(number: u32, share: f64) -> Duration {
-    let cap = Duration::from_millis(500).saturating_mul(1 << number.saturating_sub(1).min(10)).min(BACKOFF_CAP);
+    let cap = Duration::from_millis(500)
+        .saturating_mul(1 << number.saturating_sub(1).min(10))
+        .min(BACKOFF_CAP);
     cap.mul_f64(share.clamp(0.0, 1.0)).max(BACKOFF_FLOOR)
 }
 
@@ -159,8 +179,18 @@ fn throttled(attempt: Attempt, wait: Option<Duration>, refusal: &Refusal) -> Act
     let doubling = 1 << attempt.throttles.saturating_sub(1).min(10);
     let pause = wait.unwrap_or_else(|| PAUSE.saturating_mul(doubling).min(PAUSE_CAP));
     if pause > PAUSE_CAP || attempt.throttles > PAUSES {
-        let message = format!("{}: asked to wait {} s, which is longer than a run waits", refusal.message, pause.as_secs());
-        return Action::Stop(Stop::Deferred, Refusal { message, fields: refusal.fields.clone() });
+        let message = format!(
+            "{}: asked to wait {} s, which is longer than a run waits",
+            refusal.message,
+            pause.as_secs()
+        );
+        return Action::Stop(
+            Stop::Deferred,
+            Refusal {
+                message,
+                fields: refusal.fields.clone(),
+            },
+        );
     }
     // Jitter only upwards: asked waits are never undercut.
     Action::Pause(pause + Duration::from_secs(1).mul_f64(attempt.share.clamp(0.0, 1.0)))
@@ -171,7 +201,14 @@ mod tests {
     use super::*;
 
     fn attempt(asked: Asked, number: u32) -> Attempt {
-        Attempt { asked, number, throttles: 1, repeatable: true, renewed: false, share: 0.5 }
+        Attempt {
+            asked,
+            number,
+            throttles: 1,
+            repeatable: true,
+            renewed: false,
+            share: 0.5,
+        }
     }
 
     fn refusal() -> Refusal {
@@ -182,26 +219,66 @@ mod tests {
     fn transient_answers_are_retried_four_times_in_all() {
         let came = Came::Answer(Answer::Transient(refusal()));
         for number in 1..ATTEMPTS {
-            assert!(matches!(decide(attempt(Asked::Write, number), &came), Action::RetryAfter(_)));
+            assert!(matches!(
+                decide(attempt(Asked::Write, number), &came),
+                Action::RetryAfter(_)
+            ));
         }
-        assert_eq!(decide(attempt(Asked::Write, ATTEMPTS), &came), Action::Fail(refusal()));
-        assert_eq!(decide(attempt(Asked::Read, ATTEMPTS), &came), Action::Fail(refusal()));
+        assert_eq!(
+            decide(attempt(Asked::Write, ATTEMPTS), &came),
+            Action::Fail(refusal())
+        );
+        assert_eq!(
+            decide(attempt(Asked::Read, ATTEMPTS), &came),
+            Action::Fail(refusal())
+        );
     }
 
     #[test]
     fn what_must_not_be_repeated_ends_in_doubt_unless_it_was_never_sent() {
-        let once = Attempt { repeatable: false, ..attempt(Asked::Write, 1) };
-        assert!(matches!(decide(once, &Came::Nothing(NoResponse::TimedOut)), Action::InDoubt(_)));
-        assert!(matches!(decide(once, &Came::Answer(Answer::Transient(refusal()))), Action::InDoubt(_)));
-        assert!(matches!(decide(once, &Came::Nothing(NoResponse::NotSent)), Action::RetryAfter(_)));
-        assert!(matches!(decide(Attempt { asked: Asked::Read, ..once }, &Came::Nothing(NoResponse::TimedOut)), Action::RetryAfter(_)));
+        let once = Attempt {
+            repeatable: false,
+            ..attempt(Asked::Write, 1)
+        };
+        assert!(matches!(
+            decide(once, &Came::Nothing(NoResponse::TimedOut)),
+            Action::InDoubt(_)
+        ));
+        assert!(matches!(
+            decide(once, &Came::Answer(Answer::Transient(refusal()))),
+            Action::InDoubt(_)
+        ));
+        assert!(matches!(
+            decide(once, &Came::Nothing(NoResponse::NotSent)),
+            Action::RetryAfter(_)
+        ));
+        assert!(matches!(
+            decide(
+                Attempt {
+                    asked: Asked::Read,
+                    ..once
+                },
+                &Came::Nothing(NoResponse::TimedOut)
+            ),
+            Action::RetryAfter(_)
+        ));
     }
 
     #[test]
     fn unknown_ends_are_in_doubt_for_writes_and_failures_for_reads() {
-        for came in [Came::Nothing(NoResponse::Broken), Came::Nothing(NoResponse::TimedOut), Came::Answer(Answer::Unreadable(refusal()))] {
-            assert!(matches!(decide(attempt(Asked::Write, ATTEMPTS), &came), Action::InDoubt(_)));
-            assert!(matches!(decide(attempt(Asked::Read, ATTEMPTS), &came), Action::Fail(_)));
+        for came in [
+            Came::Nothing(NoResponse::Broken),
+            Came::Nothing(NoResponse::TimedOut),
+            Came::Answer(Answer::Unreadable(refusal())),
+        ] {
+            assert!(matches!(
+                decide(attempt(Asked::Write, ATTEMPTS), &came),
+                Action::InDoubt(_)
+            ));
+            assert!(matches!(
+                decide(attempt(Asked::Read, ATTEMPTS), &came),
+                Action::Fail(_)
+            ));
             assert_eq!(applied(Asked::Write, &came), AttemptResult::InDoubt);
             assert_eq!(applied(Asked::Read, &came), AttemptResult::NotApplied);
         }
@@ -210,20 +287,52 @@ mod tests {
     #[test]
     fn an_asked_wait_is_never_undercut_and_never_shortened() {
         for seconds in [0, 1, 7, 299, 300] {
-            let came = Came::Answer(Answer::Throttled { wait: Some(Duration::from_secs(seconds)), refusal: refusal() });
+            let came = Came::Answer(Answer::Throttled {
+                wait: Some(Duration::from_secs(seconds)),
+                refusal: refusal(),
+            });
             for share in [0.0, 0.3, 1.0] {
-                let Action::Pause(wait) = decide(Attempt { share, ..attempt(Asked::Write, 1) }, &came) else { panic!() };
-                assert!(wait >= Duration::from_secs(seconds) && wait <= Duration::from_secs(seconds + 1));
+                let Action::Pause(wait) = decide(
+                    Attempt {
+                        share,
+                        ..attempt(Asked::Write, 1)
+                    },
+                    &came,
+                ) else {
+                    panic!()
+                };
+                assert!(
+                    wait >= Duration::from_secs(seconds)
+                        && wait <= Duration::from_secs(seconds + 1)
+                );
             }
         }
-        let came = Came::Answer(Answer::Throttled { wait: Some(Duration::from_secs(1_000_000)), refusal: refusal() });
-        assert!(matches!(decide(attempt(Asked::Write, 1), &came), Action::Stop(Stop::Deferred, _)));
+        let came = Came::Answer(Answer::Throttled {
+            wait: Some(Duration::from_secs(1_000_000)),
+            refusal: refusal(),
+        });
+        assert!(matches!(
+            decide(attempt(Asked::Write, 1), &came),
+            Action::Stop(Stop::Deferred, _)
+        ));
     }
 
     #[test]
     fn pauses_without_a_named_time_double_and_end() {
-        let came = Came::Answer(Answer::Throttled { wait: None, refusal: refusal() });
-        let pause = |throttles| decide(Attempt { throttles, share: 0.0, ..attempt(Asked::Write, 1) }, &came);
+        let came = Came::Answer(Answer::Throttled {
+            wait: None,
+            refusal: refusal(),
+        });
+        let pause = |throttles| {
+            decide(
+                Attempt {
+                    throttles,
+                    share: 0.0,
+                    ..attempt(Asked::Write, 1)
+                },
+                &came,
+            )
+        };
         assert_eq!(pause(1), Action::Pause(Duration::from_secs(5)));
         assert_eq!(pause(2), Action::Pause(Duration::from_secs(10)));
         assert_eq!(pause(20), Action::Pause(Duration::from_secs(300)));
@@ -234,8 +343,14 @@ mod tests {
     fn credentials_are_renewed_once_for_a_row() {
         let came = Came::Answer(Answer::Unauthorized(refusal()));
         assert_eq!(decide(attempt(Asked::Write, 1), &came), Action::Renew);
-        let renewed = Attempt { renewed: true, ..attempt(Asked::Write, 1) };
-        assert_eq!(decide(renewed, &came), Action::Stop(Stop::Credentials, refusal()));
+        let renewed = Attempt {
+            renewed: true,
+            ..attempt(Asked::Write, 1)
+        };
+        assert_eq!(
+            decide(renewed, &came),
+            Action::Stop(Stop::Credentials, refusal())
+        );
     }
 
     #[test]

@@ -54,15 +54,35 @@ pub fn judge_rows(guards: &Guards, rows: Rows, lane: Option<&str>) -> Vec<GuardV
     let verdict = |guard: &str, refused: bool, message: String| GuardVerdict {
         guard: guard.to_owned(),
         lane: lane.map(str::to_owned),
-        ruling: if refused { Ruling::Refused } else { Ruling::Passed },
+        ruling: if refused {
+            Ruling::Refused
+        } else {
+            Ruling::Passed
+        },
         message,
     };
-    let place = lane.map_or_else(|| "[guards]".to_owned(), |lane| format!("[providers.{lane}.guards]"));
+    let place = lane.map_or_else(
+        || "[guards]".to_owned(),
+        |lane| format!("[providers.{lane}.guards]"),
+    );
     let mut verdicts = Vec::new();
     let short = rows.now < guards.min_rows;
-    let remedy = if short { format!("; is the file complete? If so, lower min_rows in {place}") } else { String::new() };
-    verdicts.push(verdict("min_rows", short, format!("{} rows, at least {} are expected{remedy}", rows.now, guards.min_rows)));
-    let (Some(before), Scope::Whole) = (rows.last_good, rows.scope) else { return verdicts };
+    let remedy = if short {
+        format!("; is the file complete? If so, lower min_rows in {place}")
+    } else {
+        String::new()
+    };
+    verdicts.push(verdict(
+        "min_rows",
+        short,
+        format!(
+            "{} rows, at least {} are expected{remedy}",
+            rows.now, guards.min_rows
+        ),
+    ));
+    let (Some(before), Scope::Whole) = (rows.last_good, rows.scope) else {
+        return verdicts;
+    };
     let dropped = before.saturating_sub(rows.now);
     let refused = match guards.max_row_drop {
         Limit::Off => false,
@@ -75,15 +95,28 @@ pub fn judge_rows(guards: &Guards, rows: Rows, lane: Option<&str>) -> Vec<GuardV
         rows.now,
         percent(dropped, before),
         guards.max_row_drop,
-        if refused { format!("; is the file cut off? If so many clients really left, raise max_row_drop in {place}") } else { String::new() }
+        if refused {
+            format!(
+                "; is the file cut off? If so many clients really left, raise max_row_drop in {place}"
+            )
+        } else {
+            String::new()
+        }
     );
     verdicts.push(verdict("max_row_drop", refused, message));
     verdicts
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52, and a percentage is for judging")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of rows are far below 2^52, and a percentage is for judging"
+)]
 fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 * 100.0 / whole as f64
+    }
 }
 
 #[cfg(test)]
@@ -91,9 +124,24 @@ mod tests {
     use super::*;
 
     fn refused(now: u64, last_good: Option<u64>, scope: Scope, max_row_drop: Limit) -> Vec<String> {
-        let guards = Guards { min_rows: 1, max_row_drop };
-        let verdicts = judge_rows(&guards, Rows { now, last_good, scope }, None);
-        verdicts.into_iter().filter(|v| v.ruling == Ruling::Refused).map(|v| v.guard).collect()
+        let guards = Guards {
+            min_rows: 1,
+            max_row_drop,
+        };
+        let verdicts = judge_rows(
+            &guards,
+            Rows {
+                now,
+                last_good,
+                scope,
+            },
+            None,
+        );
+        verdicts
+            .into_iter()
+            .filter(|v| v.ruling == Ruling::Refused)
+            .map(|v| v.guard)
+            .collect()
     }
 
     #[test]
@@ -111,13 +159,27 @@ mod tests {
         assert!(refused(10, Some(100), Scope::Partial, ten).is_empty());
         assert!(refused(1, Some(9), Scope::Whole, ten).is_empty());
         assert!(refused(10, Some(100), Scope::Whole, Limit::Off).is_empty());
-        assert_eq!(refused(3, Some(9), Scope::Whole, Limit::Count(5)), ["max_row_drop"]);
+        assert_eq!(
+            refused(3, Some(9), Scope::Whole, Limit::Count(5)),
+            ["max_row_drop"]
+        );
     }
 
     #[test]
     fn a_verdict_names_its_numbers_and_the_remedy() {
-        let guards = Guards { min_rows: 1, max_row_drop: Limit::Percent(10.0) };
-        let verdicts = judge_rows(&guards, Rows { now: 58, last_good: Some(100), scope: Scope::Whole }, Some("crm"));
+        let guards = Guards {
+            min_rows: 1,
+            max_row_drop: Limit::Percent(10.0),
+        };
+        let verdicts = judge_rows(
+            &guards,
+            Rows {
+                now: 58,
+                last_good: Some(100),
+                scope: Scope::Whole,
+            },
+            Some("crm"),
+        );
         assert_eq!(
             verdicts[1].message,
             "58 rows now, 100 in the last good run: 42 fewer (42.00%), the limit is 10%; is the file cut off? \

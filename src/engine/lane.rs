@@ -56,37 +56,62 @@ impl Lane {
     pub fn desired(&self, row: &Row) -> Result<Vec<Desired>, Vec<Problem>> {
         let mut desired = Vec::with_capacity(self.mappings.len());
         let mut problems = Vec::new();
-        for ((mapping, rules), columns) in self.mappings.iter().zip(&self.rules).zip(&self.columns) {
-            let cells: Vec<&str> = columns.iter().map(|column| row.cell(*column).unwrap_or_default()).collect();
+        for ((mapping, rules), columns) in self.mappings.iter().zip(&self.rules).zip(&self.columns)
+        {
+            let cells: Vec<&str> = columns
+                .iter()
+                .map(|column| row.cell(*column).unwrap_or_default())
+                .collect();
             match coerce(mapping, rules, &cells) {
                 Ok(value) => desired.push(value),
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(desired) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(desired)
+        } else {
+            Err(problems)
+        }
     }
 
     /// What the snapshot keeps of a value.
     #[must_use]
     pub fn keep(&self, field: &Field, value: &Value) -> Known {
-        let digested = field.visibility == Visibility::Sensitive || self.keeping.digests == Digests::All;
-        Known::of(field, value, if digested { self.keeping.key.as_ref() } else { None })
+        let digested =
+            field.visibility == Visibility::Sensitive || self.keeping.digests == Digests::All;
+        Known::of(
+            field,
+            value,
+            if digested {
+                self.keeping.key.as_ref()
+            } else {
+                None
+            },
+        )
     }
 
     /// The mapping of a path.
     #[must_use]
     pub fn mapping(&self, path: &FieldPath) -> Option<&Mapping> {
-        self.mappings.iter().find(|mapping| mapping.field.path == *path)
+        self.mappings
+            .iter()
+            .find(|mapping| mapping.field.path == *path)
     }
 
     /// What becomes known of a record, as the snapshot keeps it.
     #[must_use]
-    pub fn settled(&self, values: &[(FieldPath, Option<Value>)]) -> Vec<(FieldPath, Option<Known>)> {
+    pub fn settled(
+        &self,
+        values: &[(FieldPath, Option<Value>)],
+    ) -> Vec<(FieldPath, Option<Known>)> {
         values
             .iter()
             .filter_map(|(path, value)| {
                 let field = &self.mapping(path)?.field;
-                Some((path.clone(), value.as_ref().map(|value| self.keep(field, value))))
+                Some((
+                    path.clone(),
+                    value.as_ref().map(|value| self.keep(field, value)),
+                ))
             })
             .collect()
     }

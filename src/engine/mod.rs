@@ -20,7 +20,7 @@ mod rows;
 mod transport;
 mod worker;
 
-pub use adopt::{Adoption, adopt};
+pub use adopt::{Takers, adopt};
 pub use apply::{ApplyLane, LaneEnd, Stopped, apply};
 pub use decide::{ATTEMPTS, Action, Attempt, Came, Stop, applied, decide};
 pub use estimate::estimate;
@@ -28,7 +28,9 @@ pub use event::{Event, Observer, Silent};
 pub use guards::{Guards, Limit, Rows, judge_rows};
 pub use lane::{Digests, Keeping, Lane};
 pub use pacer::{DayUsedUp, Pacer, SentToday};
-pub use plan_file::{PlanEnds, PlanFileError, PlanReader, PlanWriter, Sealing, open_update, verify};
+pub use plan_file::{
+    PlanEnds, PlanFileError, PlanReader, PlanWriter, Sealing, open_update, verify,
+};
 pub use planner::{PlanError, Selection, plan};
 pub use problems::body_problems;
 pub use recorder::{NotRecorded, Recorder, RecorderThread};

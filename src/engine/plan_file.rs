@@ -11,7 +11,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::core::{Header, Json, Key, LeftOut, Overlay, PLAN_FORMAT, PlanLine, PlannedUpdate, SealError, Shown, Trailer, hex};
+use crate::core::{
+    Header, Json, Key, LeftOut, Overlay, PLAN_FORMAT, PlanLine, PlannedUpdate, SealError, Shown,
+    Trailer, hex,
+};
 
 /// Why a plan file cannot be written or read.
 #[derive(Debug, Error)]
@@ -60,7 +63,11 @@ pub struct PlanWriter<'a, W: Write> {
 impl<'a, W: Write> PlanWriter<'a, W> {
     /// Begins a plan file.
     pub fn begin(out: W, header: &Header, sealing: Sealing<'a>) -> Result<Self, PlanFileError> {
-        let mut writer = Self { out, hash: Sha256::new(), sealing };
+        let mut writer = Self {
+            out,
+            hash: Sha256::new(),
+            sealing,
+        };
         writer.line(&PlanLine::Header(header.clone()))?;
         Ok(writer)
     }
@@ -97,7 +104,10 @@ impl<'a, W: Write> PlanWriter<'a, W> {
         let changes = draft.changes.iter_mut().map(|c| (&c.shown, &mut c.after));
         let extras = draft.extras.iter_mut().map(|e| (&e.shown, &mut e.value));
         let mut sealed_any = false;
-        for (_, value) in changes.chain(extras).filter(|(shown, _)| **shown == Shown::Masked) {
+        for (_, value) in changes
+            .chain(extras)
+            .filter(|(shown, _)| **shown == Shown::Masked)
+        {
             sealed_any = true;
             *value = match &mut self.sealing {
                 Sealing::Under(key, nonce) => Value::from(key.seal(&nonce(), &value.to_string())?),
@@ -116,14 +126,26 @@ impl<'a, W: Write> PlanWriter<'a, W> {
 
 /// Opens the sealed values of an update, as [`PlanWriter`] sealed them.
 pub fn open_update(update: &mut PlannedUpdate, key: &Key) -> Result<(), SealError> {
-    let changes = update.draft.changes.iter_mut().map(|c| (&c.shown, &mut c.after));
-    let extras = update.draft.extras.iter_mut().map(|e| (&e.shown, &mut e.value));
-    for (_, value) in changes.chain(extras).filter(|(shown, _)| **shown == Shown::Masked) {
+    let changes = update
+        .draft
+        .changes
+        .iter_mut()
+        .map(|c| (&c.shown, &mut c.after));
+    let extras = update
+        .draft
+        .extras
+        .iter_mut()
+        .map(|e| (&e.shown, &mut e.value));
+    for (_, value) in changes
+        .chain(extras)
+        .filter(|(shown, _)| **shown == Shown::Masked)
+    {
         let text = key.open(value.as_str().unwrap_or_default())?;
         *value = serde_json::from_str(&text).map_err(|_| SealError)?;
     }
     if let Overlay::Sealed(sealed) = &update.overlay {
-        update.overlay = Overlay::Clear(Json::parse(key.open(sealed)?.as_bytes()).map_err(|_| SealError)?);
+        update.overlay =
+            Overlay::Clear(Json::parse(key.open(sealed)?.as_bytes()).map_err(|_| SealError)?);
     }
     Ok(())
 }
@@ -139,7 +161,11 @@ pub struct PlanReader<R> {
 impl<R: BufRead> PlanReader<R> {
     /// Reads from the file's beginning.
     pub fn new(input: R) -> Self {
-        Self { input, text: String::new(), line: 0 }
+        Self {
+            input,
+            text: String::new(),
+            line: 0,
+        }
     }
 
     /// The next line, or `None` at the end.
@@ -147,7 +173,10 @@ impl<R: BufRead> PlanReader<R> {
         if !self.advance()? {
             return Ok(None);
         }
-        let damaged = |error: serde_json::Error| PlanFileError::Damaged { line: self.line, why: error.to_string() };
+        let damaged = |error: serde_json::Error| PlanFileError::Damaged {
+            line: self.line,
+            why: error.to_string(),
+        };
         serde_json::from_str(&self.text).map(Some).map_err(damaged)
     }
 
@@ -158,7 +187,10 @@ impl<R: BufRead> PlanReader<R> {
             if !self.text.starts_with(&wanted) {
                 continue;
             }
-            let damaged = |error: serde_json::Error| PlanFileError::Damaged { line: self.line, why: error.to_string() };
+            let damaged = |error: serde_json::Error| PlanFileError::Damaged {
+                line: self.line,
+                why: error.to_string(),
+            };
             if let PlanLine::Update(update) = serde_json::from_str(&self.text).map_err(damaged)? {
                 return Ok(Some(*update));
             }
@@ -190,7 +222,10 @@ pub fn verify(mut input: impl BufRead) -> Result<PlanEnds, PlanFileError> {
     for line in 1u64.. {
         text.clear();
         if input.read_until(b'\n', &mut text)? == 0 {
-            return Err(PlanFileError::Damaged { line, why: "it ends before its trailer".to_owned() });
+            return Err(PlanFileError::Damaged {
+                line,
+                why: "it ends before its trailer".to_owned(),
+            });
         }
         let damaged = |why: String| PlanFileError::Damaged { line, why };
         if line > 1 && !text.starts_with(b"{\"trailer\":") {
@@ -205,12 +240,21 @@ pub fn verify(mut input: impl BufRead) -> Result<PlanEnds, PlanFileError> {
             PlanLine::Trailer(trailer) => {
                 let header = header.ok_or_else(|| damaged("it has no header".to_owned()))?;
                 if trailer.sha256 != hex(&hash.finalize()) {
-                    return Err(damaged("its checksum does not fit; it was changed after it was made".to_owned()));
+                    return Err(damaged(
+                        "its checksum does not fit; it was changed after it was made".to_owned(),
+                    ));
                 }
                 return Ok(PlanEnds { header, trailer });
             }
-            _ => return Err(damaged("it does not begin with a header of format 1".to_owned())),
+            _ => {
+                return Err(damaged(
+                    "it does not begin with a header of format 1".to_owned(),
+                ));
+            }
         }
     }
-    Err(PlanFileError::Damaged { line: 0, why: "it is empty".to_owned() })
+    Err(PlanFileError::Damaged {
+        line: 0,
+        why: "it is empty".to_owned(),
+    })
 }

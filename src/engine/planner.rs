@@ -13,8 +13,9 @@ use super::lane::Lane;
 use super::plan_file::{PlanFileError, PlanWriter};
 use super::rows::{Links, SourceView, identify};
 use crate::core::{
-    Acknowledged, Completed, Completing, Desired, DiffContext, Draft, FieldPath, Json, Known, LaneCounts, LeftOut, LeftOutReason, Outcome,
-    Overlay, PlannedUpdate, Problem, Push, RecordKey, Row, SkipReason, Trailer, assemble, complete, diff,
+    Acknowledged, Completed, Completing, Desired, DiffContext, Draft, FieldPath, Json, LaneCounts,
+    LeftOut, LeftOutReason, Outcome, Overlay, PlannedUpdate, Problem, Push, RecordKey, Row,
+    SkipReason, Trailer, assemble, complete, diff,
 };
 use crate::store::{SnapshotRow, Store, StoreError};
 
@@ -50,7 +51,10 @@ pub fn plan<S: std::error::Error, W: std::io::Write>(
     selection: &Selection,
     out: &mut PlanWriter<'_, W>,
 ) -> Result<Trailer, PlanError<S>> {
-    let mut planners = lanes.iter().map(|lane| LanePlanner::new(lane, store, selection.limit)).collect::<Result<Vec<_>, _>>()?;
+    let mut planners = lanes
+        .iter()
+        .map(|lane| LanePlanner::new(lane, store, selection.limit))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut row = Row::default();
     while (source.next)(&mut row).map_err(PlanError::Source)? {
         if (source.is_repeat)(row.line()) {
@@ -67,14 +71,21 @@ pub fn plan<S: std::error::Error, W: std::io::Write>(
                 Ok(key) => planner.row(&row, key, source)?,
                 Err(problem) => Settled::LeftOut(LeftOutReason::Invalid, vec![problem.clone()]),
             };
-            let key = identity.as_ref().map_or_else(|problem| problem.key.clone(), |key| Some(key.clone()));
-            planner.write(&row, key, settled, out)?;
+            let key = identity
+                .as_ref()
+                .map_or_else(|problem| problem.key.clone(), |key| Some(key.clone()));
+            planner.write(&row, key.as_ref(), settled, out)?;
         }
     }
     let mut trailer = Trailer::default();
     for planner in planners {
-        trailer.estimate.insert(planner.lane.name.clone(), estimate(&planner.lane.limits, planner.reads, planner.counts.planned));
-        trailer.lanes.insert(planner.lane.name.clone(), planner.counts);
+        trailer.estimate.insert(
+            planner.lane.name.clone(),
+            estimate(&planner.lane.limits, planner.reads, planner.counts.planned),
+        );
+        trailer
+            .lanes
+            .insert(planner.lane.name.clone(), planner.counts);
     }
     Ok(trailer)
 }
@@ -99,40 +110,69 @@ struct LanePlanner<'a> {
 }
 
 impl<'a> LanePlanner<'a> {
-    fn new(lane: &'a Lane, store: Option<&'a Store>, limit: Option<u64>) -> Result<Self, StoreError> {
+    fn new(
+        lane: &'a Lane,
+        store: Option<&'a Store>,
+        limit: Option<u64>,
+    ) -> Result<Self, StoreError> {
         let known = store.filter(|store| store.lanes().any(|name| name == lane.name));
         Ok(Self {
             lane,
             links: Links::new(lane, known)?,
-            mapped_before: known.map(|store| store.mapped_fields(&lane.name)).transpose()?.flatten(),
+            mapped_before: known
+                .map(|store| store.mapped_fields(&lane.name))
+                .transpose()?
+                .flatten(),
             limit,
             counts: LaneCounts::default(),
             reads: 0,
         })
     }
 
-    fn row<S>(&mut self, row: &Row, key: &RecordKey, source: &SourceView<'_, S>) -> Result<Settled, StoreError> {
+    fn row<S>(
+        &mut self,
+        row: &Row,
+        key: &RecordKey,
+        source: &SourceView<'_, S>,
+    ) -> Result<Settled, StoreError> {
         let mut link = self.links.of(row, key, source)?;
         let Some(remote_id) = link.remote_id else {
-            return Ok(Settled::LeftOut(LeftOutReason::Skipped(SkipReason::Unlinked), Vec::new()));
+            return Ok(Settled::LeftOut(
+                LeftOutReason::Skipped(SkipReason::Unlinked),
+                Vec::new(),
+            ));
         };
-        Ok(match (self.update(row, key, remote_id, link.known.as_ref()), link.problems.is_empty()) {
-            (Ok(settled), true) => settled,
-            (Ok(_), false) => Settled::LeftOut(LeftOutReason::Invalid, link.problems),
-            (Err(Invalid(found)), _) => {
-                link.problems.extend(found);
-                Settled::LeftOut(LeftOutReason::Invalid, link.problems)
-            }
-        })
+        Ok(
+            match (
+                self.update(row, key, remote_id, link.known.as_ref()),
+                link.problems.is_empty(),
+            ) {
+                (Ok(settled), true) => settled,
+                (Ok(_), false) => Settled::LeftOut(LeftOutReason::Invalid, link.problems),
+                (Err(Invalid(found)), _) => {
+                    link.problems.extend(found);
+                    Settled::LeftOut(LeftOutReason::Invalid, link.problems)
+                }
+            },
+        )
     }
 
-    fn update(&mut self, row: &Row, key: &RecordKey, remote_id: String, known: Option<&SnapshotRow>) -> Result<Settled, Invalid> {
+    fn update(
+        &mut self,
+        row: &Row,
+        key: &RecordKey,
+        remote_id: String,
+        known: Option<&SnapshotRow>,
+    ) -> Result<Settled, Invalid> {
         let lane = self.lane;
         let nothing = Acknowledged::new();
         let acknowledged = known.map_or(&nothing, |known| &known.values);
         let desired = lane.desired(row).map_err(Invalid)?;
         self.check_record(&desired, acknowledged)?;
-        let context = DiffContext { key: lane.keeping.key.as_ref(), mapped_before: self.mapped_before.as_ref() };
+        let context = DiffContext {
+            key: lane.keeping.key.as_ref(),
+            mapped_before: self.mapped_before.as_ref(),
+        };
         let changes = diff(&lane.mappings, &desired, acknowledged, context).map_err(Invalid)?;
         if changes.is_empty() {
             return Ok(Settled::Unchanged);
@@ -147,7 +187,11 @@ impl<'a> LanePlanner<'a> {
             key: key.clone(),
             remote_id,
             line: row.line(),
-            push: if acknowledged.is_empty() { Push::First } else { Push::Update },
+            push: if acknowledged.is_empty() {
+                Push::First
+            } else {
+                Push::Update
+            },
             draft,
             overlay: Overlay::Clear(overlay),
             basis: known.map(SnapshotRow::basis).unwrap_or_default(),
@@ -155,22 +199,45 @@ impl<'a> LanePlanner<'a> {
     }
 
     /// The exact body where no read is needed; else our values in the view.
-    fn overlay(&self, draft: &Draft, known: &Acknowledged, remote_id: &str) -> Result<Json, Invalid> {
+    fn overlay(
+        &self,
+        draft: &Draft,
+        known: &Acknowledged,
+        remote_id: &str,
+    ) -> Result<Json, Invalid> {
         let lane = self.lane;
         if !draft.read.is_empty() {
             let mut json = Json::object();
-            let changes = draft.changes.iter().map(|change| (&change.field, &change.after));
-            for (path, value) in changes.chain(draft.extras.iter().map(|extra| (&extra.field, &extra.value))) {
+            let changes = draft
+                .changes
+                .iter()
+                .map(|change| (&change.field, &change.after));
+            for (path, value) in changes.chain(
+                draft
+                    .extras
+                    .iter()
+                    .map(|extra| (&extra.field, &extra.value)),
+            ) {
                 json.set_at(path.members(), Json::from_value(value));
             }
             return Ok(json);
         }
-        let with = Completing { shape: &lane.provider.shape, mappings: &lane.mappings, known, key: lane.keeping.key.as_ref(), remote_id };
+        let with = Completing {
+            shape: &lane.provider.shape,
+            mappings: &lane.mappings,
+            known,
+            key: lane.keeping.key.as_ref(),
+            remote_id,
+        };
         match complete(draft, None, &with).map_err(Invalid)? {
             Completed::Unchanged(_) => Ok(Json::object()),
             Completed::Body(body) => {
                 let problems = super::body_problems(lane, &body);
-                if problems.is_empty() { Ok(body.json) } else { Err(Invalid(problems)) }
+                if problems.is_empty() {
+                    Ok(body.json)
+                } else {
+                    Err(Invalid(problems))
+                }
             }
         }
     }
@@ -178,50 +245,64 @@ impl<'a> LanePlanner<'a> {
     /// The rules on the desired record, with what is known of the rest.
     fn check_record(&self, desired: &[Desired], known: &Acknowledged) -> Result<(), Invalid> {
         let mut record = Json::object();
-        for (path, value) in known.iter().filter_map(|(path, known)| Some((path, known.value()?))) {
+        for (path, value) in known
+            .iter()
+            .filter_map(|(path, known)| Some((path, known.value()?)))
+        {
             record.set_at(path.members(), Json::from_value(value));
         }
-        for (mapping, value) in self.lane.mappings.iter().zip(desired).filter_map(|(m, d)| Some((m, d.value()?))) {
+        for (mapping, value) in self
+            .lane
+            .mappings
+            .iter()
+            .zip(desired)
+            .filter_map(|(m, d)| Some((m, d.value()?)))
+        {
             record.set_at(mapping.field.path.members(), Json::from_value(value));
         }
         let record = without_nulls(record.to_value());
         let violations = self.lane.provider.contract.check_record(&record);
-        let problems: Vec<Problem> = violations.into_iter().map(|v| super::violation_problem(self.lane, v)).collect();
-        if problems.is_empty() { Ok(()) } else { Err(Invalid(problems)) }
+        let problems: Vec<Problem> = violations
+            .into_iter()
+            .map(|v| super::violation_problem(self.lane, v))
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Invalid(problems))
+        }
     }
 
     fn write<W: std::io::Write>(
         &mut self,
         row: &Row,
-        key: Option<RecordKey>,
+        key: Option<&RecordKey>,
         settled: Settled,
         out: &mut PlanWriter<'_, W>,
     ) -> Result<(), PlanFileError> {
-        let lane = self.lane.name.clone();
         let over_limit = self.limit.is_some_and(|limit| self.counts.planned >= limit);
+        let mut leave_out = |counts: &mut LaneCounts, reason: LeftOutReason, problems| {
+            counts.add(reason.into());
+            out.left_out(LeftOut::of(
+                &self.lane.name,
+                key.cloned(),
+                row.line(),
+                reason,
+                problems,
+            ))
+        };
         match settled {
             Settled::Unchanged => self.counts.add(Outcome::Unchanged),
-            Settled::Update(_) if over_limit => {
-                self.counts.add(Outcome::Skipped(SkipReason::Limit));
-                out.left_out(LeftOut { lane, key, line: row.line(), reason: LeftOutReason::Skipped(SkipReason::Limit), problems: Vec::new() })?;
-            }
+            Settled::Update(_) if over_limit => leave_out(
+                &mut self.counts,
+                LeftOutReason::Skipped(SkipReason::Limit),
+                Vec::new(),
+            )?,
+            Settled::LeftOut(reason, problems) => leave_out(&mut self.counts, reason, problems)?,
             Settled::Update(update) => {
                 self.counts.add(Outcome::Planned);
                 self.reads += u64::from(!update.draft.read.is_empty());
                 out.update(*update)?;
-            }
-            Settled::LeftOut(reason, problems) => {
-                self.counts.add(match reason {
-                    LeftOutReason::Invalid => Outcome::Invalid,
-                    LeftOutReason::Skipped(skip) => Outcome::Skipped(skip),
-                });
-                let place = |mut problem: Problem| {
-                    problem.line = Some(row.line());
-                    problem.key.clone_from(&key);
-                    problem
-                };
-                let problems = problems.into_iter().map(place).collect();
-                out.left_out(LeftOut { lane, key, line: row.line(), reason, problems })?;
             }
         }
         Ok(())
@@ -231,9 +312,13 @@ impl<'a> LanePlanner<'a> {
 /// A record in which what is empty is not there, as rules on it expect.
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(members) => {
-            Value::Object(members.into_iter().filter(|(_, member)| !member.is_null()).map(|(name, member)| (name, without_nulls(member))).collect())
-        }
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .filter(|(_, member)| !member.is_null())
+                .map(|(name, member)| (name, without_nulls(member)))
+                .collect(),
+        ),
         other => other,
     }
 }

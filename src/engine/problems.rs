@@ -8,14 +8,24 @@ use crate::provider::{Refusal, Violation};
 /// What refuses a final body: the rules it breaks at places that are ours.
 #[must_use]
 pub fn body_problems(lane: &Lane, body: &Body) -> Vec<Problem> {
-    let checked = lane.provider.contract.check_body(&body.json.to_value(), &body.ours);
-    checked.violations.into_iter().map(|violation| violation_problem(lane, violation)).collect()
+    let checked = lane
+        .provider
+        .contract
+        .check_body(&body.json.to_value(), &body.ours);
+    checked
+        .violations
+        .into_iter()
+        .map(|violation| violation_problem(lane, violation))
+        .collect()
 }
 
 /// A broken rule at the field and column that it concerns.
 pub(super) fn violation_problem(lane: &Lane, violation: Violation) -> Problem {
     let Violation { at, code, message } = violation;
-    let mapping = lane.mappings.iter().find(|m| m.field.path.members() == at || m.field.place.members() == at);
+    let mapping = lane
+        .mappings
+        .iter()
+        .find(|m| m.field.path.members() == at || m.field.place.members() == at);
     let mut problem = Problem::new(code, message);
     problem.column = mapping.and_then(|mapping| mapping.cell.columns().first().cloned());
     problem.field = match mapping {
@@ -36,7 +46,11 @@ pub(super) fn refusal_problems(lane: &Lane, refusal: &Refusal, code: &'static st
             let path = m.field.path.to_string();
             path == *name || m.field.path.members().last() == Some(name)
         });
-        let text = if message.is_empty() { format!("the provider refuses `{name}`") } else { format!("{name}: {message}") };
+        let text = if message.is_empty() {
+            format!("the provider refuses `{name}`")
+        } else {
+            format!("{name}: {message}")
+        };
         let mut problem = Problem::new(code, text);
         problem.field = mapping.map(|m| m.field.path.clone());
         problem.column = mapping.and_then(|m| m.cell.columns().first().cloned());

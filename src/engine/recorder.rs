@@ -51,14 +51,24 @@ impl Recorder {
     /// Records entries; they are durable when this returns.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<(), NotRecorded> {
         let (done, recorded) = oneshot::channel();
-        self.asks.send(Ask::Record(entries, done)).await.map_err(|_| NotRecorded)?;
+        self.asks
+            .send(Ask::Record(entries, done))
+            .await
+            .map_err(|_| NotRecorded)?;
         recorded.await.map_err(|_| NotRecorded)
     }
 
     /// What the snapshot holds of a record.
-    pub async fn lookup(&self, lane: &str, key: &RecordKey) -> Result<Option<SnapshotRow>, NotRecorded> {
+    pub async fn lookup(
+        &self,
+        lane: &str,
+        key: &RecordKey,
+    ) -> Result<Option<SnapshotRow>, NotRecorded> {
         let (done, found) = oneshot::channel();
-        self.asks.send(Ask::Lookup(lane.to_owned(), key.clone(), done)).await.map_err(|_| NotRecorded)?;
+        self.asks
+            .send(Ask::Lookup(lane.to_owned(), key.clone(), done))
+            .await
+            .map_err(|_| NotRecorded)?;
         found.await.map_err(|_| NotRecorded)
     }
 }
@@ -72,7 +82,11 @@ impl RecorderThread {
     }
 }
 
-fn serve(mut store: Store, run: OpenRun, mut queue: mpsc::Receiver<Ask>) -> (Store, Result<(), StoreError>) {
+fn serve(
+    mut store: Store,
+    run: OpenRun,
+    mut queue: mpsc::Receiver<Ask>,
+) -> (Store, Result<(), StoreError>) {
     while let Some(first) = queue.blocking_recv() {
         let mut entries = Vec::new();
         let mut waiting = Vec::new();
@@ -86,7 +100,11 @@ fn serve(mut store: Store, run: OpenRun, mut queue: mpsc::Receiver<Ask>) -> (Sto
                 }
                 Ask::Lookup(lane, key, done) => lookups.push((lane, key, done)),
             }
-            next = if entries.len() < GROUP { queue.try_recv().ok() } else { None };
+            next = if entries.len() < GROUP {
+                queue.try_recv().ok()
+            } else {
+                None
+            };
         }
         if !entries.is_empty()
             && let Err(error) = store.record(run, &entries)

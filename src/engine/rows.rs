@@ -32,7 +32,15 @@ pub(super) fn identify<S>(row: &Row, source: &SourceView<'_, S>) -> Result<Recor
     let key = (source.key)(row).map_err(|problem| problem.line(row.line()))?;
     match (source.key_lines)(&key) {
         None => Ok(key),
-        Some(lines) => Err(Problem::new("E_DUPLICATE_KEY", format!("the key stands on lines {} with different cells; keep one of them", listed(&lines))).line(row.line()).key(&key)),
+        Some(lines) => Err(Problem::new(
+            "E_DUPLICATE_KEY",
+            format!(
+                "the key stands on lines {} with different cells; keep one of them",
+                listed(&lines)
+            ),
+        )
+        .line(row.line())
+        .key(&key)),
     }
 }
 
@@ -43,7 +51,6 @@ fn listed(lines: &[u64]) -> String {
     }
     texts.join(", ")
 }
-
 
 /// A row's link to a remote record.
 #[derive(Debug)]
@@ -65,13 +72,20 @@ pub(super) struct Links<'a> {
 impl<'a> Links<'a> {
     /// `store` is the state, where it knows the lane.
     pub(super) fn new(lane: &'a Lane, store: Option<&'a Store>) -> Result<Self, StoreError> {
-        let store = store.map(|store| Ok::<_, StoreError>((store, store.snapshot(&lane.name)?))).transpose()?;
+        let store = store
+            .map(|store| Ok::<_, StoreError>((store, store.snapshot(&lane.name)?)))
+            .transpose()?;
         Ok(Self { lane, store })
     }
 
     /// The link of a row. A remote id must have the provider's form, belong to
     /// one row, and agree with the link that the state holds.
-    pub(super) fn of<S>(&mut self, row: &Row, key: &RecordKey, source: &SourceView<'_, S>) -> Result<Link, StoreError> {
+    pub(super) fn of<S>(
+        &mut self,
+        row: &Row,
+        key: &RecordKey,
+        source: &SourceView<'_, S>,
+    ) -> Result<Link, StoreError> {
         let known = match &mut self.store {
             Some((_, snapshot)) => snapshot.get(key)?,
             None => None,
@@ -80,18 +94,27 @@ impl<'a> Links<'a> {
         let mut problems = Vec::new();
         if id.is_empty() {
             let remote_id = known.as_ref().map(|known| known.remote_id.clone());
-            return Ok(Link { remote_id, known, problems });
+            return Ok(Link {
+                remote_id,
+                known,
+                problems,
+            });
         }
         if let Err(problem) = self.lane.provider.check_id(id) {
             problems.push(problem);
         } else {
             if let Some(lines) = (source.id_lines)(self.lane.id_column, id) {
-                let message = format!("the remote id stands on lines {}; each record belongs to one row", listed(&lines));
+                let message = format!(
+                    "the remote id stands on lines {}; each record belongs to one row",
+                    listed(&lines)
+                );
                 problems.push(Problem::new("E_DUPLICATE_ID", message));
             }
             let elsewhere = match (&known, &self.store) {
                 (Some(known), _) => known.remote_id != id,
-                (None, Some((store, _))) => store.link_of(&self.lane.name, id)?.is_some_and(|other| other != *key),
+                (None, Some((store, _))) => store
+                    .link_of(&self.lane.name, id)?
+                    .is_some_and(|other| other != *key),
                 (None, None) => false,
             };
             if elsewhere {
@@ -99,6 +122,10 @@ impl<'a> Links<'a> {
                 problems.push(Problem::new("E_LINK", message));
             }
         }
-        Ok(Link { remote_id: Some(id.to_owned()), known, problems })
+        Ok(Link {
+            remote_id: Some(id.to_owned()),
+            known,
+            problems,
+        })
     }
 }

@@ -18,7 +18,10 @@ use super::lane::Lane;
 use super::pacer::Pacer;
 use super::recorder::{NotRecorded, Recorder};
 use super::transport::{Generation, Renewal, Transport};
-use crate::core::{Exchange, FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason, sha256_hex};
+use crate::core::{
+    Exchange, FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
+    sha256_hex,
+};
 use crate::provider::{Asked, Refusal};
 use crate::store::{Answer, Entry, Intent, Settlement, SnapshotRow};
 
@@ -60,8 +63,8 @@ pub(super) struct Journey {
     began: Instant,
     /// Attempts that count, of the row as a whole.
     number: u32,
-    /// Requests sent for the row.
-    sent: u32,
+    /// Requests sent for the row: reads, writes.
+    sent: [u32; 2],
     renewed: bool,
     /// Whether an earlier attempt of this run may have been applied.
     pub(super) in_doubt: bool,
@@ -96,14 +99,24 @@ impl From<NotRecorded> for LaneStopped {
 
 impl<T> std::fmt::Debug for Worker<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Worker").field("lane", &self.lane.name).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("lane", &self.lane.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl<T: Transport> Worker<T> {
     /// A worker with nothing done yet.
     #[must_use]
-    pub fn new(lane: Arc<Lane>, transport: T, pacer: Pacer, recorder: Recorder, observer: Arc<dyn Observer>, clock: Clock, counts: LaneCounts) -> Self {
+    pub fn new(
+        lane: Arc<Lane>,
+        transport: T,
+        pacer: Pacer,
+        recorder: Recorder,
+        observer: Arc<dyn Observer>,
+        clock: Clock,
+        counts: LaneCounts,
+    ) -> Self {
         Self {
             lane,
             transport,
@@ -139,7 +152,10 @@ impl<T: Transport> Worker<T> {
     /// What became of the lane.
     #[must_use]
     pub fn end(&self) -> LaneEnd {
-        LaneEnd { counts: lock(&self.counts).clone(), stopped: lock(&self.stopped).clone() }
+        LaneEnd {
+            counts: lock(&self.counts).clone(),
+            stopped: lock(&self.stopped).clone(),
+        }
     }
 
     /// Takes one row to its outcome, or leaves it planned where the lane ends.
@@ -155,8 +171,16 @@ impl<T: Transport> Worker<T> {
         let known = self.recorder.lookup(&self.lane.name, &update.key).await?;
         let basis = known.as_ref().map(SnapshotRow::basis).unwrap_or_default();
         let moved = basis != update.basis;
-        let mut journey =
-            Journey { update, known, began: Instant::now(), number: 1, sent: 0, renewed: false, in_doubt: false, last: None };
+        let mut journey = Journey {
+            update,
+            known,
+            began: Instant::now(),
+            number: 1,
+            sent: [0; 2],
+            renewed: false,
+            in_doubt: false,
+            last: None,
+        };
         if moved {
             let settlement = self.settlement(&journey, Outcome::Skipped(SkipReason::Superseded));
             return self.record(settlement).await;
@@ -166,35 +190,56 @@ impl<T: Transport> Worker<T> {
     }
 
     /// One request with its intent, its answer and what follows from it.
-    pub(super) async fn exchange(&self, journey: &mut Journey, asked: Asked, request: Request, fields: Vec<FieldPath>) -> Result<Step, LaneStopped> {
+    pub(super) async fn exchange(
+        &self,
+        journey: &mut Journey,
+        asked: Asked,
+        request: Request,
+        fields: Vec<FieldPath>,
+    ) -> Result<Step, LaneStopped> {
         self.wait_for_turn(asked).await?;
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        journey.sent += 1;
-        let retry = journey.number > 1;
+        let tries = &mut journey.sent[usize::from(asked == Asked::Write)];
+        *tries += 1;
+        let tries = *tries;
         let number = self.request_number(number);
         let intent = Intent {
             request: number,
             lane: self.lane.name.clone(),
             key: Some(journey.update.key.clone()),
             line: Some(journey.update.line),
-            n: journey.number,
+            n: tries,
             method: request.method,
             at: (self.clock.now)(),
-            body_sha256: request.body.as_ref().map(|body| sha256_hex(body.as_bytes())),
+            body_sha256: request
+                .body
+                .as_ref()
+                .map(|body| sha256_hex(body.as_bytes())),
             fields,
         };
         self.recorder.record(vec![Entry::Intent(intent)]).await?;
-        self.count_request(retry);
+        self.count_request(tries > 1);
         let (Exchange { result, took }, generation) = self.transport.send(request).await;
         let response = result.as_ref().ok().cloned();
         let came = match result {
-            Ok(response) => Came::Answer(self.lane.provider.classify(&response, asked, (self.clock.now)())),
+            Ok(response) => Came::Answer(self.lane.provider.classify(
+                &response,
+                asked,
+                (self.clock.now)(),
+            )),
             Err(nothing) => Came::Nothing(nothing),
         };
         let seen = response.as_ref().map(Seen::of).unwrap_or_default();
-        let throttled = matches!(came, Came::Answer(crate::provider::Answer::Throttled { .. }));
-        let throttles = if throttled { self.throttles.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
-        if !throttled && response.is_some() {
+        let asked_to_wait = matches!(
+            came,
+            Came::Answer(crate::provider::Answer::Throttled { .. })
+        );
+        let throttles = if asked_to_wait {
+            self.throttles.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            0
+        };
+        if !asked_to_wait && response.is_some() {
             self.throttles.store(0, Ordering::Relaxed);
         }
         let action = decide(
@@ -216,7 +261,9 @@ impl<T: Transport> Worker<T> {
             result,
             status: seen.status,
             provider_request_id: seen.provider_request_id,
-            message: refusal_of(&action).map(|refusal| refusal.message.clone()).or_else(|| words_of(&came)),
+            message: refusal_of(&action)
+                .map(|refusal| refusal.message.clone())
+                .or_else(|| words_of(&came)),
             took,
         };
         match (action, response) {
@@ -226,7 +273,13 @@ impl<T: Transport> Worker<T> {
     }
 
     /// What is not an acceptance: wait, renew, end the row or the lane.
-    async fn follow(&self, journey: &mut Journey, action: Action, answer: Answer, generation: Generation) -> Result<Step, LaneStopped> {
+    async fn follow(
+        &self,
+        journey: &mut Journey,
+        action: Action,
+        answer: Answer,
+        generation: Generation,
+    ) -> Result<Step, LaneStopped> {
         let (outcome, refusal) = match action {
             Action::RetryAfter(wait) => {
                 self.recorder.record(vec![Entry::Answer(answer)]).await?;
@@ -264,7 +317,8 @@ impl<T: Transport> Worker<T> {
         };
         let mut settlement = self.settlement(journey, outcome);
         settlement.code = Some(code_of(outcome, settlement.status).to_owned());
-        settlement.problems = super::refusal_problems(&self.lane, &refusal, code_of(outcome, settlement.status));
+        settlement.problems =
+            super::refusal_problems(&self.lane, &refusal, code_of(outcome, settlement.status));
         settlement.message = Some(refusal.message);
         settlement.answer = Some(answer);
         self.record(settlement).await?;
@@ -293,7 +347,11 @@ impl<T: Transport> Worker<T> {
         if let Some(until) = until {
             tokio::time::sleep_until(until).await;
         }
-        if self.has_stopped() { Err(LaneStopped) } else { Ok(()) }
+        if self.has_stopped() {
+            Err(LaneStopped)
+        } else {
+            Ok(())
+        }
     }
 
     fn pause(&self, wait: Duration) {
@@ -302,7 +360,11 @@ impl<T: Transport> Worker<T> {
             let mut paused = lock(&self.paused_until);
             *paused = Some(paused.map_or(until, |before| before.max(until)));
         }
-        self.observer.observe(Event::Paused { lane: self.lane.name.clone(), wait, reason: "provider asked" });
+        self.observer.observe(Event::Paused {
+            lane: self.lane.name.clone(),
+            wait,
+            reason: "provider asked",
+        });
     }
 
     /// Request numbers are the run's: lanes share them by taking turns.
@@ -316,7 +378,10 @@ impl<T: Transport> Worker<T> {
             counts.requests += 1;
             counts.retries += u64::from(retry);
         }
-        self.observer.observe(Event::Requested { lane: self.lane.name.clone(), retry });
+        self.observer.observe(Event::Requested {
+            lane: self.lane.name.clone(),
+            retry,
+        });
     }
 
     /// A settlement of a row with all that is known of its way.
@@ -330,7 +395,7 @@ impl<T: Transport> Worker<T> {
             outcome,
             code: None,
             message: None,
-            attempts: journey.sent,
+            attempts: journey.sent.iter().sum(),
             status: seen.status,
             provider_request_id: seen.provider_request_id,
             took: journey.began.elapsed(),
@@ -345,9 +410,15 @@ impl<T: Transport> Worker<T> {
     /// Records a row's outcome and counts it.
     pub(super) async fn record(&self, settlement: Settlement) -> Result<(), LaneStopped> {
         let (key, outcome) = (settlement.key.clone(), settlement.outcome);
-        self.recorder.record(vec![Entry::Settle(Box::new(settlement))]).await?;
+        self.recorder
+            .record(vec![Entry::Settle(Box::new(settlement))])
+            .await?;
         lock(&self.counts).settle(outcome);
-        self.observer.observe(Event::Settled { lane: self.lane.name.clone(), key, outcome });
+        self.observer.observe(Event::Settled {
+            lane: self.lane.name.clone(),
+            key,
+            outcome,
+        });
         Ok(())
     }
 
@@ -360,29 +431,50 @@ impl<T: Transport> Worker<T> {
 impl Seen {
     fn of(response: &Response) -> Self {
         // The names that providers give the id of a request.
-        let id = ["x-request-id", "request-id", "x-correlation-id", "x-api-identifier"].iter().find_map(|name| response.header(name));
-        Self { status: Some(response.status), provider_request_id: id.map(|id| id.chars().take(100).collect()) }
+        let id = [
+            "x-request-id",
+            "request-id",
+            "x-correlation-id",
+            "x-api-identifier",
+        ]
+        .iter()
+        .find_map(|name| response.header(name));
+        Self {
+            status: Some(response.status),
+            provider_request_id: id.map(|id| id.chars().take(100).collect()),
+        }
     }
 }
 
 fn refusal_of(action: &Action) -> Option<&Refusal> {
     match action {
-        Action::Reject(refusal) | Action::Fail(refusal) | Action::InDoubt(refusal) | Action::Stop(_, refusal) => Some(refusal),
+        Action::Reject(refusal)
+        | Action::Fail(refusal)
+        | Action::InDoubt(refusal)
+        | Action::Stop(_, refusal) => Some(refusal),
         Action::Accept | Action::RetryAfter(_) | Action::Pause(_) | Action::Renew => None,
     }
 }
 
 /// What an attempt that goes on came to, in a few words.
 fn words_of(came: &Came) -> Option<String> {
-    use crate::provider::Answer as A;
-    match came {
-        Came::Answer(A::Accepted) => None,
+    use crate::provider::Answer;
+    let refusal = match came {
+        Came::Answer(Answer::Accepted) => return None,
+        Came::Nothing(nothing) => {
+            return Some(super::decide::nothing_in_words(*nothing).to_owned());
+        }
         Came::Answer(
-            A::Rejected(refusal) | A::Transient(refusal) | A::Unauthorized(refusal) | A::Deferred(refusal) | A::Stopped(refusal) | A::Unreadable(refusal),
-        )
-        | Came::Answer(A::Throttled { refusal, .. }) => Some(refusal.message.clone()),
-        Came::Nothing(nothing) => Some(super::decide::nothing_in_words(*nothing).to_owned()),
-    }
+            Answer::Rejected(refusal)
+            | Answer::Transient(refusal)
+            | Answer::Throttled { refusal, .. }
+            | Answer::Unauthorized(refusal)
+            | Answer::Deferred(refusal)
+            | Answer::Stopped(refusal)
+            | Answer::Unreadable(refusal),
+        ) => refusal,
+    };
+    Some(refusal.message.clone())
 }
 
 fn code_of(outcome: Outcome, status: Option<u16>) -> &'static str {

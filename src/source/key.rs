@@ -22,10 +22,6 @@ use crate::core::{Problem, RecordKey, Row};
 /// assert_eq!(key_of(&row, &[0], true).unwrap().as_str(), "eu");
 /// assert_eq!(key_of(&row, &[0, 1], true).unwrap_err().code, "E_EMPTY_KEY");
 /// ```
-#[expect(
-    clippy::result_large_err,
-    reason = "the problem of a row is wanted whole, and rows without a key are rare"
-)]
 pub fn key_of(row: &Row, key_columns: &[usize], trim: bool) -> Result<RecordKey, Problem> {
     let part = |column: &usize| {
         let cell = row.cell(*column).unwrap_or_default();
