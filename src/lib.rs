@@ -1,4 +1,5 @@
 //! clientsync.
 pub mod core;
 pub mod engine;
+pub mod report;
 pub mod source;
