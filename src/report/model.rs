@@ -173,7 +173,11 @@ pub struct ProblemGroup {
 }
 
 /// Spells an outcome as every report does: `skipped(limit)`, not an object.
-#[expect(clippy::ref_option, reason = "serde passes the member by reference")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes the member by reference"
+)]
 fn spelled<S: Serializer>(outcome: &Option<Outcome>, serializer: S) -> Result<S::Ok, S::Error> {
     match outcome {
         Some(outcome) => serializer.collect_str(outcome),

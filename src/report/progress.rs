@@ -210,7 +210,7 @@ impl ProgressLog {
 
     fn start(&self, lane: String, updates: u64) {
         let now = (self.clock)();
-        let line = format!(
+        let told = format!(
             "{}: {} to send",
             escape(&lane),
             counted(updates, "update", "updates")
@@ -224,12 +224,12 @@ impl ProgressLog {
             told: now,
         };
         lock(&self.lanes).insert(lane, logged);
-        (self.tell)(&line);
+        (self.tell)(&told);
     }
 
     fn change(&self, lane: &str, change: impl FnOnce(&mut Tally)) {
         let now = (self.clock)();
-        let line = match lock(&self.lanes).get_mut(lane) {
+        let due = match lock(&self.lanes).get_mut(lane) {
             Some(logged) => {
                 change(&mut logged.tally);
                 let due = now.saturating_sub(logged.told) >= self.interval;
@@ -241,8 +241,8 @@ impl ProgressLog {
             None => None,
         };
         // Told after the lock is gone: the listener may be slow.
-        if let Some(line) = line {
-            (self.tell)(&line);
+        if let Some(told) = due {
+            (self.tell)(&told);
         }
     }
 

@@ -20,7 +20,7 @@ use super::table::{Align, Table};
 pub struct ProviderLine {
     /// The name used as `kind`.
     pub name: String,
-    /// What one record is (`Placio client`).
+    /// What one record is (`Acme client`).
     pub title: String,
     /// The method of an update (`PATCH`).
     pub update: String,

@@ -95,6 +95,10 @@ pub struct AttemptLine {
     pub took: Option<Duration>,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes the member by reference"
+)]
 fn spelled<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(outcome)
 }

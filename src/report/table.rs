@@ -117,18 +117,18 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_cells_cannot_break_out() {
         let mut table = Table::new([("name", Align::Left), ("rows", Align::Right)]);
-        table.row(["spp", "1,204"]);
+        table.row(["abc", "1,204"]);
         table.row(["a|b\n<i>", "7"]);
         assert_eq!(
             table.text(),
-            ["name       rows", "spp       1,204", "a|b\\n<i>      7"]
+            ["name       rows", "abc       1,204", "a|b\\n<i>      7"]
         );
         assert_eq!(
             table.markdown(),
             [
                 "| name | rows |",
                 "| --- | ---: |",
-                "| spp | 1,204 |",
+                "| abc | 1,204 |",
                 "| a\\|b\\\\n\\<i\\> | 7 |"
             ]
         );

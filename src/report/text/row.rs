@@ -29,6 +29,7 @@ pub(super) fn block(row: &RowDetail, run: bool, style: Style) -> String {
     if run {
         let outcome = match row.outcome {
             Outcome::Planned => "not yet attempted".to_owned(),
+            Outcome::Unchanged => "unchanged: the provider held it already".to_owned(),
             Outcome::InDoubt => "in doubt".to_owned(),
             other => other.to_string(),
         };

@@ -101,9 +101,32 @@ fn shown(style: Style, outcomes: Vec<OutcomeLine>) -> String {
     String::from_utf8(out).unwrap()
 }
 
-const HISTORY: &str = "HISTORY";
+const HISTORY: &str = "\
+run  command  started               ended                  rows  updated  troubled  planned  exit
+r-8  apply    2026-11-21T03:00:00Z  -                         0        0         0        0  not ended
+r-7  sync     2026-11-20T03:00:00Z  2026-11-20T03:05:00Z  1,204        2         1        1  3 rejects
 
-const ONE_RUN: &str = "ONE_RUN";
+Rows are counted once per provider. Troubled: rejected, failed, in doubt or invalid. Planned: not yet attempted.
+";
+
+const ONE_RUN: &str = "\
+run r-7: sync
+started  2026-11-20T03:00:00Z
+ended    2026-11-20T03:05:00Z
+exit     3 rejects
+plan     p-1
+source   the whole population
+SHA-256  9f86d081
+version  0.1.0
+
+weel: 1,204 rows = 1,200 unchanged + 1 planned + 2 updated + 1 rejected
+
+C-1  weel 17  (line 2)  rejected
+    email b@example.com is taken
+    attempt 1  2026-11-20T03:00:01Z  PATCH  no answer  340 ms  the time ran out
+    attempt 2  2026-11-20T03:00:01Z  PATCH  status 422  request id req_9  340 ms  email b@example.com is taken
+C-2  weel  skipped(superseded)
+";
 
 #[test]
 fn the_history_reads_like_this() {

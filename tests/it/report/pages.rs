@@ -74,11 +74,53 @@ fn written(write: impl FnOnce(&mut dyn std::io::Write)) -> String {
     String::from_utf8(out).unwrap()
 }
 
-const MATRIX: &str = "MATRIX";
+const MATRIX: &str = "\
+name  record       update  mode   read  list  auth    limits
+demo  Demo client  PATCH   merge  yes   no    bearer  2 calls a second; 100 writes a day
+";
 
-const MARKDOWN: &str = "MARKDOWN";
+const MARKDOWN: &str = "\
+| name | record | update | mode | read | list | auth | limits |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| demo | Demo client | PATCH | merge | yes | no | bearer | 2 calls a second; 100 writes a day |
+";
 
-const PAGE: &str = "PAGE";
+const PAGE: &str = "\
+demo: Demo client
+built in
+
+Settings
+  name      type    default     meaning
+  base_url  url     (required)  API origin
+  version   string  v1
+
+Secrets
+  token: token_env (default DEMO_TOKEN), token_file or token_command
+
+Remote id
+  positive 64-bit integer
+
+Update
+  PATCH {base_url}/clients/{id}
+  Only what is sent is changed; the rest of the record stays.
+  /address is sent whole; its members that are not mapped are carried from a fresh read.
+  /away/enabled, /away/from are sent together; while /away/enabled is false, the others are not sent.
+  An update whose fate is unknown may be sent again.
+
+Limits
+  2 calls a second
+  100 writes a day
+
+How answers are judged
+  409 with Retry-After: wait, then again
+
+Checks
+  /away/until is not before /away/from
+
+Fields
+  path   type    rules                                     flags               meaning          source
+  email  string  an email address; at most 100 characters  write-only, hidden  Where mail goes  seed
+";
 
 #[test]
 fn the_matrix_reads_like_this() {

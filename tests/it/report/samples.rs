@@ -320,13 +320,15 @@ pub(crate) fn run() -> (Report, Vec<Detail>) {
 
 pub(crate) fn collected(mut report: Report, details: &[Detail]) -> Report {
     let mut collector = Collector::default();
-    details.iter().for_each(|detail| collector.take(detail));
+    for detail in details {
+        collector.take(detail);
+    }
     collector.finish(&mut report);
     report
 }
 
-pub(crate) fn fine(details: &[Detail]) -> impl Iterator<Item = Result<Detail, Infallible>> + use<> {
-    details.to_vec().into_iter().map(Ok)
+pub(crate) fn fine(details: &[Detail]) -> impl Iterator<Item = Result<Detail, Infallible>> {
+    details.iter().cloned().map(Ok)
 }
 
 pub(crate) fn text(report: &Report, details: &[Detail], style: Style) -> String {

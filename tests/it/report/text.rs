@@ -11,9 +11,116 @@ use serde_json::json;
 
 use super::samples::{change, collected, fine, key, left_out, path, plan, report, row, run, text};
 
-const PLAN: &str = "PLAN";
+const PLAN: &str = r#"plan p-1, made 2026-11-20T03:00:00Z
+source: 1,210 rows, the whole population, SHA-256 9f86d081
+provider complycube: https://api.complycube.com
 
-const RUN: &str = "RUN";
++ first push  ~ update  = unchanged  ! invalid or refused  ? unknown or in doubt
+
++ C-0001  complycube 5eb04f  (line 2)
+    email       ? -> "ann@example.com"
+    joinedDate  ? -> "2024-01-31"
+~ C-0017  complycube 5eb04f  (line 18)
+    email         "old@example.com" -> "new@example.com"
+    address.city  "Oslo" -> (empty)
+    tier          new field -> "gold"
+    notes         (empty) -> "a \"vip\""  (only if blank)
+    address.line  "Main St 1"  (sent with it, because address is sent whole)
+    away.until    "2026-12-01"  (sent with it, because the group of away.enabled is sent together)
+    away.from     (not sent while away.enabled is false)
+    carried from the read: the rest of address
+    checked, never sent: type
+~ C-0020  complycube 5eb04f  (line 21)
+    taxId     (hidden) -> (hidden)
+    pin       (hidden) -> (hidden)
+    password  (hidden)  (sent with it, because the record is sent whole)
+
+Problems
+! 1,204 rows: email: is not an email address; correct the cell  (complycube, E_FORMAT)
+    line 100  B-0000
+    line 101  B-0001
+    line 102  B-0002
+    line 103  B-0003
+    line 104  B-0004
+    line 105  B-0005
+    line 106  B-0006
+    line 107  B-0007
+    line 108  B-0008
+    line 109  B-0009
+    line 110  B-0010
+    line 111  B-0011
+    line 112  B-0012
+    line 113  B-0013
+    line 114  B-0014
+    line 115  B-0015
+    line 116  B-0016
+    line 117  B-0017
+    line 118  B-0018
+    line 119  B-0019
+    ... and 1,184 more: the JSON report lists all
+  1 row: no remote id: fill the id column, or link the row with `adopt --from provider`  (complycube, W_UNLINKED)
+    line 9  C-0009
+  warning: not mapped: fax, legacy_id  (W_UNUSED_COLUMNS)
+
+Guards
+! max_invalid (complycube) refuses the plan: 1,204 of 1,210 rows (99%) are invalid, over 20%; correct them, or add --allow max_invalid=100%
+  1 passed
+  allowed for this plan: max_updates=80%
+
+Changed records, by field
+  complycube: address.city 1, email 2, joinedDate 1, notes 1, pin 1, taxId 1, tier 1 (new field)
+
+Totals       rows  unchanged  planned  invalid  skipped
+complycube  1,210          2        3    1,204        1
+complycube: skipped: 1 unlinked
+complycube: applying it takes about 1,004 requests and 2 min 5 s
+
+exit 4 guard
+"#;
+
+const RUN: &str = r#"run r-7 (sync) of plan p-1, 2026-11-20T03:00:00Z to 2026-11-20T03:00:02Z
+source: 8 rows, the whole population, SHA-256 9f86d081
+provider complycube: https://api.complycube.com
+
++ first push  ~ update  = unchanged  ! invalid or refused  ? unknown or in doubt
+
+~ C-1  complycube 5eb04f  (line 2)  updated
+    email  "a@example.com" -> "b@example.com"
+= C-2  complycube 5eb04f  (line 3)  unchanged: the provider held it already
+    email  "a@example.com" -> "b@example.com"
+! C-3  complycube 5eb04f  (line 4)  rejected
+    email  "a@example.com" -> "b@example.com"
+    the provider said: email "b@example.com" is taken  (status 422, request id req_9, 1 attempt)
+! C-4  complycube 5eb04f  (line 5)  failed
+    email  "a@example.com" -> "b@example.com"
+    failed: the retries are used up; the next run tries again  (status 503, 5 attempts)
+? C-5  complycube 5eb04f  (line 6)  in doubt
+    email  "a@example.com" -> "b@example.com"
+    in doubt: no answer that can be trusted; the next run settles it first  (2 attempts)
+~ C-6  complycube 5eb04f  (line 7)  not yet attempted
+    email  "a@example.com" -> "b@example.com"
+  C-7  complycube 5eb04f  (line 8)  skipped(superseded)
+    email  "a@example.com" -> "b@example.com"
+
+Problems
+! 1 row: email … is taken  (complycube, E_REJECTED)
+    line 4  C-3
+! 1 row: the retries are used up; the next run tries again  (complycube, E_FAILED)
+    line 5  C-4
+? 1 row: no answer that can be trusted; the next run settles it first  (complycube, E_IN_DOUBT)
+    line 6  C-5
+
+Changed records, by field
+  complycube: email 2
+
+Totals      rows  unchanged  planned  updated  rejected  failed  in doubt  skipped
+complycube     8          2        1        1         1       1         1        1
+complycube: skipped: 1 superseded
+complycube: 12 requests sent, 1 of them repeated
+complycube: stopped early: the budget of 12 requests is used up
+
+exit 6 deferred
+"#;
 
 #[test]
 fn a_plan_reads_like_this() {
@@ -77,9 +184,8 @@ fn the_columns_of_the_totals_add_up() {
     for row in &table {
         assert_eq!(row[0], row[1..].iter().sum::<u64>(), "{row:?}");
     }
-    for column in 0..table[0].len() {
-        assert_eq!(table[0][column] + table[1][column], table[2][column]);
-    }
+    let sums = table[0].iter().zip(&table[1]).map(|(a, b)| a + b);
+    assert!(sums.eq(table[2].iter().copied()));
 }
 
 #[test]
@@ -230,7 +336,9 @@ fn problems_that_are_new_come_first_and_then_the_largest() {
     };
     let mut report = report("check", idle(0));
     let mut collector = Collector::since(BTreeSet::from([known]));
-    details.iter().for_each(|detail| collector.take(detail));
+    for detail in &details {
+        collector.take(detail);
+    }
     collector.finish(&mut report);
     let groups: Vec<(&str, u64, Option<bool>)> = report
         .problem_groups
