@@ -63,9 +63,39 @@ pub(super) fn push(safe: &mut String, c: char) {
     }
 }
 
+/// Makes JSON text safe to print without changing what it says: the encoder
+/// leaves DEL, C1 and the Unicode ones as they are, and they can only stand
+/// inside strings.
+pub(super) fn json(text: String) -> String {
+    if !text.contains(needs_escape) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if needs_escape(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_text_keeps_its_meaning() {
+        let value = "a\u{7f}\u{9b}\u{202e}\u{feff}\u{e0041}\n\u{1b}é";
+        let text = json(serde_json::to_string(value).unwrap());
+        assert!(!text.contains(needs_escape), "{text}");
+        assert!(text.contains("\\udb40\\udc41"), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), value);
+    }
 
     #[test]
     fn every_dangerous_character_is_spelled_out() {

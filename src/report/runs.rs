@@ -194,7 +194,7 @@ pub fn write_runs_json(out: &mut dyn Write, runs: &[RunLine]) -> Result<(), Repo
     object.finish()
 }
 
-/// Writes one run in full.
+/// Writes one run in full. Where the outcomes end in an error, the text says so.
 pub fn write_run_text<O, E>(
     out: &mut dyn Write,
     run: &RunDetail,
@@ -207,7 +207,15 @@ where
 {
     out.write_all(head(run, style.colour).as_bytes())?;
     for outcome in outcomes {
-        let outcome = outcome.map_err(|error| ReportError::Details(error.into()))?;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let error = ReportError::Details(error.into());
+                let text = format!("\n{}\n", escape(&error.to_string()));
+                out.write_all(text.as_bytes())?;
+                return Err(error);
+            }
+        };
         out.write_all(outcome_text(&outcome, style).as_bytes())?;
     }
     out.flush()?;

@@ -2,12 +2,14 @@
 //! needs no memory.
 //!
 //! Each member and each entry is encoded before a byte of it is written: what
-//! stands in the file is always whole. It knows nothing of reports.
+//! stands in the file is always whole. JSON may be read on a terminal, so what is
+//! dangerous there is spelled out. It knows nothing of reports.
 
 use std::io::Write;
 
 use serde::Serialize;
 
+use super::escape;
 use super::model::ReportError;
 
 /// An object that is being written. [`ObjectWriter::finish`] closes it.
@@ -24,7 +26,7 @@ impl<'w> ObjectWriter<'w> {
 
     /// Writes one member.
     pub(super) fn member(&mut self, name: &str, value: &impl Serialize) -> Result<(), ReportError> {
-        let text = serde_json::to_string(value)?;
+        let text = escape::json(serde_json::to_string(value)?);
         self.name(name)?;
         self.out.write_all(text.as_bytes())?;
         Ok(())
@@ -71,7 +73,7 @@ impl<'w> ObjectWriter<'w> {
             self.out.write_all(b",\n")?;
         }
         self.members += 1;
-        let name = serde_json::to_string(name)?;
+        let name = escape::json(serde_json::to_string(name)?);
         self.out.write_all(format!("  {name}: ").as_bytes())?;
         Ok(())
     }
@@ -86,7 +88,7 @@ pub(super) struct ArrayWriter<'w> {
 impl ArrayWriter<'_> {
     /// Writes one entry.
     pub(super) fn entry(&mut self, value: &impl Serialize) -> Result<(), ReportError> {
-        let mut text = serde_json::to_string(value)?;
+        let mut text = escape::json(serde_json::to_string(value)?);
         text.insert_str(
             0,
             if self.entries > 0 {

@@ -98,7 +98,7 @@ where
 }
 
 fn nothing_to_do(report: &Report) -> bool {
-    let idle = |counts: &LaneCounts| counts.rows == counts.unchanged;
+    let idle = |counts: &LaneCounts| counts.rows == counts.unchanged && counts.requests == 0;
     report
         .providers
         .values()

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::core::{LaneCounts, Outcome, Problem, Ruling};
+use crate::core::{FieldPath, LaneCounts, Outcome, Problem, Ruling};
 use crate::report::collect::MAX_PLACES;
 use crate::report::escape::escape;
-use crate::report::model::{Place, ProblemGroup, Report, quotes_provider};
+use crate::report::model::{LaneReport, Place, ProblemGroup, Report, quotes_provider};
 use crate::report::paint::{Colour, Paint};
 use crate::report::table::{Align, Table};
 use crate::report::value::{self, Values, WORDS_HIDDEN};
@@ -130,7 +130,7 @@ fn problem_group(text: &mut String, group: &ProblemGroup, style: Style) {
 }
 
 /// The column, and the field where the provider names it otherwise.
-fn subject(column: Option<&str>, field: Option<&crate::core::FieldPath>) -> String {
+fn subject(column: Option<&str>, field: Option<&FieldPath>) -> String {
     let field = field.map(ToString::to_string);
     let subject = match (column, field) {
         (Some(column), Some(field)) if column != field => format!("{column} ({field}): "),
@@ -285,7 +285,7 @@ fn row(table: &mut Table, name: &str, numbers: &[u64]) {
 }
 
 /// What the table does not say of a lane.
-fn remarks(lane: &crate::report::LaneReport) -> Vec<String> {
+fn remarks(lane: &LaneReport) -> Vec<String> {
     let counts = &lane.counts;
     let mut remarks = Vec::new();
     if !counts.skipped.is_empty() {

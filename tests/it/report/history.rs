@@ -173,13 +173,18 @@ fn a_run_in_full_is_json_too() {
 }
 
 #[test]
-fn outcomes_that_end_in_an_error_leave_valid_json() {
+fn outcomes_that_end_in_an_error_say_so_and_leave_valid_json() {
     let broken = [Ok(outcomes().remove(0)), Err("the state is corrupt")];
     let mut out = Vec::new();
     assert!(write_run_json(&mut out, &detail(), Values::Shown, broken).is_err());
     let value: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(value["complete"], false);
     assert_eq!(value["outcomes"].as_array().unwrap().len(), 1);
+    let broken = [Ok(outcomes().remove(0)), Err("the state is corrupt")];
+    let mut out = Vec::new();
+    assert!(write_run_text(&mut out, &detail(), Style::default(), broken).is_err());
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.ends_with("\nthe report ends early: the state is corrupt\n"));
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::convert::Infallible;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use clientsync::core::Before;
-use clientsync::report::{Detail, Report, ReportError, Style, Values, write_json, write_text};
+use clientsync::core::{Before, LaneCounts, Outcome};
+use clientsync::report::{
+    Detail, Report, ReportError, Style, Values, needs_escape, write_json, write_text,
+};
 use serde_json::{Value, json};
 
-use super::samples::{change, fine, plan, report, row, run};
+use super::samples::{change, collected, fine, plan, report, row, run};
 
 fn json(report: &Report, details: &[Detail], values: Values) -> (String, Value) {
     let mut out = Vec::new();
@@ -163,6 +165,27 @@ fn an_error_among_the_rows_leaves_valid_json_that_says_so() {
     assert_eq!(value["changes"].as_array().unwrap().len(), 3);
 }
 
+#[test]
+fn json_on_a_terminal_is_harmless_and_says_the_same() {
+    let nasty = "\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{200b}\u{2028}\u{feff}\n";
+    let changes = vec![change(
+        "email",
+        Before::Value(json!(nasty)),
+        json!({ nasty: nasty }),
+    )];
+    let mut row = row(nasty, 2, changes);
+    row.provider = nasty.to_owned();
+    row.outcome = Outcome::Rejected;
+    row.message = Some(nasty.to_owned());
+    let details = [Detail::Row(Box::new(row))];
+    let report = collected(report("sync", LaneCounts::default()), &details);
+    let (text, value) = json(&report, &details, Values::Shown);
+    assert!(!text.contains(|c| c != '\n' && needs_escape(c)), "{text:?}");
+    assert_eq!(value["changes"][0]["before"], nasty);
+    assert_eq!(value["changes"][0]["after"], json!({ nasty: nasty }));
+    assert_eq!(value["problems"][0]["message"], nasty);
+}
+
 /// A writer that counts what it takes, and fails from some point on.
 struct Counting {
     written: Rc<Cell<usize>>,
@@ -203,7 +226,7 @@ fn rows_in_step(
 
 #[test]
 fn a_hundred_thousand_rows_are_written_one_by_one() {
-    let report = report("plan", clientsync::core::LaneCounts::default());
+    let report = report("plan", LaneCounts::default());
     let written = Rc::new(Cell::new(0));
     let counting = || Counting {
         written: Rc::clone(&written),
