@@ -3,5 +3,6 @@ pub mod core;
 pub mod engine;
 pub mod http;
 pub mod provider;
+pub mod report;
 pub mod source;
 pub mod store;

@@ -6,6 +6,8 @@ mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod source;
 #[cfg(test)]
 mod store;

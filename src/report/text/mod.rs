@@ -1,0 +1,178 @@
+//! The text report of a plan and of a run.
+//!
+//! Marks: `+` first push, `~` update, `=` unchanged, `!` invalid or refused,
+//! `?` in doubt, and unknown where it stands for a value. Rows are written as
+//! they come; nothing from outside is written unescaped.
+
+mod row;
+mod sections;
+
+use std::error::Error;
+use std::io::Write;
+
+use crate::core::{LaneCounts, Scope};
+
+use super::escape::escape;
+use super::model::{Detail, Report, ReportError};
+use super::paint::{Colour, Paint};
+use super::value::Values;
+use super::words::{number, rows};
+
+pub(super) use sections::parts;
+
+const LEGEND: &str =
+    "+ first push  ~ update  = unchanged  ! invalid or refused  ? unknown or in doubt";
+
+/// How a text report looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Whether it uses colours.
+    pub colour: Colour,
+    /// Whether it shows values.
+    pub values: Values,
+}
+
+/// Writes the report of a plan or of a run; of the details only the rows are
+/// listed, because the problems stand grouped in the report. When the details
+/// end in an error, what follows them is written all the same.
+pub fn write_text<D, E>(
+    out: &mut dyn Write,
+    report: &Report,
+    style: Style,
+    details: D,
+) -> Result<(), ReportError>
+where
+    D: IntoIterator<Item = Result<Detail, E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    if nothing_to_do(report) {
+        let what = match report.source.rows {
+            1 => "what the 1 row says".to_owned(),
+            n => format!("what the {} say", rows(n)),
+        };
+        let last = sections::last_line(report, style.colour);
+        let text = format!("Nothing to do: every provider already holds {what}.\n{last}");
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        return Ok(());
+    }
+    out.write_all(head(report, style.colour).as_bytes())?;
+    let listed = list(out, report, style, details);
+    if let Err(ReportError::Write(_)) = listed {
+        return listed;
+    }
+    if let Err(error) = &listed {
+        out.write_all(format!("\n{}\n", escape(&error.to_string())).as_bytes())?;
+    }
+    out.write_all(sections::all(report, style).as_bytes())?;
+    out.flush()?;
+    listed
+}
+
+fn list<D, E>(
+    out: &mut dyn Write,
+    report: &Report,
+    style: Style,
+    details: D,
+) -> Result<(), ReportError>
+where
+    D: IntoIterator<Item = Result<Detail, E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut first = true;
+    for detail in details {
+        let detail = detail.map_err(|error| ReportError::Details(error.into()))?;
+        let Detail::Row(row) = detail else { continue };
+        if first {
+            let legend = style.colour.paint(Paint::Dim, LEGEND);
+            out.write_all(format!("\n{legend}\n\n").as_bytes())?;
+            first = false;
+        }
+        let block = row::block(&row, report.run_id.is_some(), style);
+        out.write_all(block.as_bytes())?;
+    }
+    if first {
+        out.write_all(b"\nNothing to send.\n")?;
+    }
+    Ok(())
+}
+
+fn nothing_to_do(report: &Report) -> bool {
+    let idle = |counts: &LaneCounts| counts.rows == counts.unchanged && counts.requests == 0;
+    report
+        .providers
+        .values()
+        .all(|lane| idle(&lane.counts) && lane.stopped.is_none())
+        && !report.providers.is_empty()
+        && report.exit.code == 0
+        && report.warnings.is_empty()
+        && report.problem_groups.is_empty()
+}
+
+fn head(report: &Report, colour: Colour) -> String {
+    let plan = match &report.plan_id {
+        Some(plan) => format!("plan {plan}"),
+        None => "no plan".to_owned(),
+    };
+    let title = match (&report.run_id, &report.ended) {
+        (None, _) => format!("{plan}, made {}", report.started),
+        (Some(run), ended) => {
+            let ended = match ended {
+                Some(ended) => format!("to {ended}"),
+                None => "and not ended".to_owned(),
+            };
+            let (command, started) = (&report.command, &report.started);
+            format!("run {run} ({command}) of {plan}, {started} {ended}")
+        }
+    };
+    let scope = match report.scope {
+        Scope::Whole => "the whole population",
+        Scope::Partial => "a part of the population",
+    };
+    let mut text = format!(
+        "{}\nsource: {}, {scope}",
+        colour.paint(Paint::Bold, &escape(&title)),
+        rows(report.source.rows),
+    );
+    if !report.source.sha256.is_empty() {
+        text.push_str(", SHA-256 ");
+        text.push_str(&escape(&report.source.sha256));
+    }
+    text.push('\n');
+    for (name, lane) in &report.providers {
+        let kind = if *name == lane.kind {
+            String::new()
+        } else {
+            format!(" ({})", lane.kind)
+        };
+        let line = format!("provider {name}{kind}: {}", lane.target);
+        text.push_str(&escape(&line));
+        text.push('\n');
+    }
+    text
+}
+
+/// The whole report in one line, for `-q`.
+#[must_use]
+pub fn summary_line(report: &Report) -> String {
+    let mut parts: Vec<String> = report
+        .providers
+        .iter()
+        .map(|(name, lane)| {
+            let parts: Vec<String> = parts(&lane.counts)
+                .into_iter()
+                .filter(|(_, n)| *n > 0)
+                .map(|(word, n)| format!("{} {word}", number(n)))
+                .collect();
+            let parts = if parts.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", parts.join(", "))
+            };
+            format!("{name} {}{parts}", rows(lane.counts.rows))
+        })
+        .collect();
+    parts.push(format!("exit {} {}", report.exit.code, report.exit.name));
+    let line = format!("{}: {}", report.command, parts.join("; "));
+    escape(&line).into_owned()
+}

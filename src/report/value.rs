@@ -1,0 +1,188 @@
+//! Values as a reader sees them: quoted, escaped, shortened, or hidden.
+//!
+//! A value that must not be shown is never turned into text here at all.
+
+use serde_json::Value;
+
+use crate::core::{Before, Change, Extra, Shown};
+
+use super::escape::push;
+use super::words::{length, number};
+
+/// Whether a report shows values. Sensitive ones are hidden either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// All but sensitive ones.
+    #[default]
+    Shown,
+    /// None (`--hide-values`). Keys and remote ids stay, a provider's own words
+    /// go: they may quote a value.
+    Hidden,
+}
+
+/// What stands where a value is not shown.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// What stands where a provider's words are not shown.
+pub(super) const WORDS_HIDDEN: &str = "the provider's words are hidden";
+
+/// The longest value shown whole, in characters.
+const LONGEST: usize = 120;
+
+impl Values {
+    /// Whether a value with this mark may be shown.
+    #[must_use]
+    pub fn shows(self, shown: Shown) -> bool {
+        self == Self::Shown && shown == Shown::Clear
+    }
+}
+
+/// `before -> after` of one change.
+pub(super) fn transition(change: &Change, values: Values) -> String {
+    let visible = values.shows(change.shown);
+    let from = match (&change.before, &change.after) {
+        (Before::Value(Value::String(before)), Value::String(after)) => common_start(before, after),
+        _ => 0,
+    };
+    let before = match &change.before {
+        Before::Unknown => "?".to_owned(),
+        Before::NewField => "new field".to_owned(),
+        Before::Value(value) if visible => render_from(value, from),
+        Before::Value(_) | Before::Hidden => HIDDEN.to_owned(),
+    };
+    let after = if visible {
+        render_from(&change.after, from)
+    } else {
+        HIDDEN.to_owned()
+    };
+    format!("{before} -> {after}")
+}
+
+/// The value of an extra.
+pub(super) fn extra(extra: &Extra, values: Values) -> String {
+    if values.shows(extra.shown) {
+        render_from(&extra.value, 0)
+    } else {
+        HIDDEN.to_owned()
+    }
+}
+
+/// Where two long texts begin to differ, less some context, so that shortening
+/// does not make them look alike; 0 where both fit.
+fn common_start(one: &str, other: &str) -> usize {
+    if one.chars().count() <= LONGEST && other.chars().count() <= LONGEST {
+        return 0;
+    }
+    let same = one
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    if same < LONGEST / 2 { 0 } else { same - 20 }
+}
+
+fn render_from(value: &Value, from: usize) -> String {
+    match value {
+        Value::Null => "(empty)".to_owned(),
+        Value::String(text) => quoted(text, from),
+        other => {
+            let text = other.to_string();
+            let (mut safe, cut) = shortened(&text, 0, false);
+            if cut {
+                safe.push('…');
+            }
+            safe
+        }
+    }
+}
+
+fn quoted(text: &str, from: usize) -> String {
+    let (safe, cut) = shortened(text, from, true);
+    let start = if from > 0 { "…" } else { "" };
+    if cut || from > 0 {
+        let end = if cut { "…" } else { "" };
+        let all = number(length(text.chars().count()));
+        format!("\"{start}{safe}{end}\" ({all} characters)")
+    } else {
+        format!("\"{safe}\"")
+    }
+}
+
+/// At most [`LONGEST`] characters of a text, and whether any were cut off.
+fn shortened(text: &str, from: usize, quotes: bool) -> (String, bool) {
+    let mut safe = String::new();
+    let mut rest = text.chars().skip(from);
+    for c in rest.by_ref().take(LONGEST) {
+        if quotes && matches!(c, '"' | '\\') {
+            safe.push('\\');
+        }
+        push(&mut safe, c);
+    }
+    (safe, rest.next().is_some())
+}
+
+/// A foreign text, escaped and shortened to about four values' length: a
+/// provider's message, or a name out of a foreign manifest.
+pub(super) fn foreign(text: &str) -> String {
+    let mut safe = String::new();
+    let mut rest = text.chars();
+    for c in rest.by_ref().take(4 * LONGEST) {
+        push(&mut safe, c);
+    }
+    if rest.next().is_some() {
+        safe.push('…');
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(value: &Value) -> String {
+        render_from(value, 0)
+    }
+
+    #[test]
+    fn values_look_like_json_and_null_like_nothing() {
+        assert_eq!(shown(&json!("a \"b\" \\ c")), r#""a \"b\" \\ c""#);
+        assert_eq!(shown(&json!("a\nb\u{202e}")), r#""a\nb\u{202e}""#);
+        assert_eq!(shown(&json!(null)), "(empty)");
+        assert_eq!(shown(&json!("")), "\"\"");
+        assert_eq!(shown(&json!(12.5)), "12.5");
+        assert_eq!(shown(&json!({"a": [true]})), r#"{"a":[true]}"#);
+        assert_eq!(shown(&json!(["\u{9b}"])), r#"["\u{9b}"]"#);
+    }
+
+    #[test]
+    fn long_values_are_cut_and_say_how_long_they_are() {
+        let text = "é".repeat(1_204);
+        assert_eq!(
+            shown(&json!(text)),
+            format!("\"{}…\" (1,204 characters)", "é".repeat(120))
+        );
+        assert_eq!(
+            shown(&json!("x".repeat(120))),
+            format!("\"{}\"", "x".repeat(120))
+        );
+        assert!(shown(&json!(vec![1; 200])).ends_with('…'));
+    }
+
+    #[test]
+    fn long_values_that_differ_late_show_where_they_differ() {
+        let change = Change {
+            field: crate::core::FieldPath::parse("notes").unwrap(),
+            before: Before::Value(json!(format!("{}old", "x".repeat(300)))),
+            after: json!(format!("{}new", "x".repeat(300))),
+            when: crate::core::When::Always,
+            shown: Shown::Clear,
+        };
+        let xs = "x".repeat(20);
+        assert_eq!(
+            transition(&change, Values::Shown),
+            format!("\"…{xs}old\" (303 characters) -> \"…{xs}new\" (303 characters)")
+        );
+    }
+}
