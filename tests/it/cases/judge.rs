@@ -1,0 +1,410 @@
+//! Takes a case through the real functions and tells every difference.
+//!
+//! Configuration, source, plan, body and request are made by the program; the
+//! judge only compares. It must never repair an expectation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::fs;
+use std::path::Path;
+
+use clientsync::core::{
+    Acknowledged, Before, Body, Completed, Completing, FieldPath, Json, LeftOut, LeftOutReason,
+    Overlay, PlanLine, PlannedUpdate, Problem, RecordKey, Response, Scope, Settled, When, complete,
+};
+use clientsync::engine::{Lane, body_problems, open_update};
+use clientsync::store::{Adopted, OpenRun, RunStart, SnapshotWrite, Store};
+use serde_json::Value;
+
+use super::expected::{
+    Expected, LabelsExpected, LeftOutExpected, NextRun, ProblemExpected, RequestExpected,
+    RowExpected, Snapshot, body_text,
+};
+use crate::support::lane::{Plan, Setup, key};
+
+/// Every difference between a case and what the program makes of it.
+pub(super) fn judge(folder: &Path) -> Vec<String> {
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let expected: Expected = match serde_json::from_str(&text("expected.json")) {
+        Ok(expected) => expected,
+        Err(error) => return vec![format!("expected.json cannot be read: {error}")],
+    };
+    let setup = match Setup::read(&text("clientsync.toml"), folder) {
+        Ok(setup) => setup,
+        Err(problems) => {
+            let wanted = expected.config.unwrap_or_default();
+            let fits = wanted.len() == problems.len()
+                && wanted.iter().zip(&problems).all(|(want, got)| {
+                    want.code == got.code && want.key == got.key && got.message.contains(&want.says)
+                });
+            let difference = format!("configuration: expected {wanted:#?}\ngot {problems:#?}");
+            return if fits { Vec::new() } else { vec![difference] };
+        }
+    };
+    if expected.config.is_some() {
+        return vec!["the configuration was expected to be refused".to_owned()];
+    }
+    let mut store = Store::open_in_memory().unwrap();
+    setup.bind(&mut store);
+    let run = begin(&mut store);
+    let snapshot = folder.join("snapshot.json");
+    if snapshot.is_file() {
+        let snapshot = serde_json::from_str(&text("snapshot.json")).unwrap();
+        remember(&mut store, run, &setup.lanes[0], snapshot);
+    }
+    let record = folder.join("record.json");
+    let record = record.is_file().then(|| fs::read(&record).unwrap());
+    let mut case = Case {
+        setup,
+        store,
+        run,
+        record,
+        record_used: false,
+        differences: Vec::new(),
+    };
+    case.rows(&expected.rows.unwrap_or_default());
+    case.differences
+}
+
+/// A case on its way.
+struct Case {
+    setup: Setup,
+    store: Store,
+    run: OpenRun,
+    record: Option<Vec<u8>>,
+    record_used: bool,
+    differences: Vec<String>,
+}
+
+/// What became of a row.
+enum Became<'a> {
+    Unplanned,
+    LeftOut(&'a LeftOut),
+    Update(&'a PlannedUpdate),
+}
+
+impl Case {
+    fn rows(&mut self, expected: &[RowExpected]) {
+        let plan = self.setup.plan(&self.store);
+        let counts = &plan.trailer.lanes[&self.setup.lanes[0].name];
+        let repeats = expected.iter().filter(|row| row.repeat.is_some()).count();
+        self.same(
+            "rows",
+            &u64::try_from(expected.len() - repeats).unwrap(),
+            &counts.rows,
+        );
+        let lines = plan.lines();
+        for (row, line) in expected.iter().zip(2..) {
+            let became = lines.iter().find_map(|found| match found {
+                PlanLine::LeftOut(left_out) if left_out.line == line => {
+                    Some(Became::LeftOut(left_out))
+                }
+                PlanLine::Update(update) if update.line == line => Some(Became::Update(update)),
+                _ => None,
+            });
+            let before = self.differences.len();
+            self.row(row, became.unwrap_or(Became::Unplanned), &plan);
+            for difference in &mut self.differences[before..] {
+                *difference = format!("line {line}: {difference}");
+            }
+        }
+        if self.record.is_some() && !self.record_used {
+            self.differ("record.json is there, but nothing was read");
+        }
+        self.next_run(expected);
+    }
+
+    fn row(&mut self, expected: &RowExpected, became: Became<'_>, plan: &Plan) {
+        let plan = String::from_utf8_lossy(&plan.bytes);
+        for text in &expected.plan_hides {
+            if plan.contains(text) {
+                self.differ(format!("the plan file holds `{text}`"));
+            }
+        }
+        match (expected, became) {
+            (
+                RowExpected {
+                    nothing: Some(_),
+                    read_url: None,
+                    ..
+                },
+                Became::Unplanned,
+            ) => {}
+            (
+                RowExpected {
+                    repeat: Some(_), ..
+                },
+                Became::Unplanned,
+            ) => {}
+            (
+                RowExpected {
+                    left_out: Some(LeftOutExpected { invalid }),
+                    read_url: None,
+                    ..
+                },
+                Became::LeftOut(left_out),
+            ) => {
+                self.same("reason", &LeftOutReason::Invalid, &left_out.reason);
+                self.problems(invalid, &left_out.problems);
+            }
+            (
+                RowExpected {
+                    skipped: Some(reason),
+                    ..
+                },
+                Became::LeftOut(left_out),
+            ) => match left_out.reason {
+                LeftOutReason::Skipped(skip) => {
+                    self.same("skipped", reason, &skip.as_str().to_owned());
+                }
+                LeftOutReason::Invalid => self.problems(&[], &left_out.problems),
+            },
+            (expected, Became::Update(update)) => self.update(expected, update.clone()),
+            (expected, Became::LeftOut(left_out)) => self.differ(format!(
+                "expected {expected:#?}\ngot {:?}: {:#?}",
+                left_out.reason, left_out.problems
+            )),
+            (expected, Became::Unplanned) => {
+                self.differ(format!("expected {expected:#?}\ngot nothing to send"));
+            }
+        }
+    }
+
+    /// A planned update, completed with the read where it needs one.
+    fn update(&mut self, expected: &RowExpected, mut update: PlannedUpdate) {
+        open_update(&mut update, &key()).unwrap();
+        let known = self
+            .store
+            .acknowledged(&update.lane, &update.key)
+            .unwrap()
+            .map_or_else(Acknowledged::new, |row| row.values);
+        let labels = expected.labels.as_ref();
+        self.labels(labels.unwrap_or(&LabelsExpected::default()), &update);
+        let lane = &self.setup.lanes[0];
+        let read = (!update.draft.read.is_empty())
+            .then(|| {
+                lane.provider
+                    .read_request(&lane.settings, &update.remote_id)
+            })
+            .map(|request| request.unwrap().expect("the provider can be read"));
+        let record = read.as_ref().map(|_| {
+            let response = Response {
+                status: 200,
+                headers: Vec::new(),
+                body: self.record.clone().expect("record.json, for the read"),
+            };
+            lane.provider.record(&response).expect("a record")
+        });
+        let was_read = read.is_some();
+        let read_url = read.map(|request| request.url);
+        let completed = complete(
+            &update.draft,
+            record.as_ref(),
+            &Completing {
+                shape: &lane.provider.shape,
+                mappings: &lane.mappings,
+                known: &known,
+                key: lane.keeping.key.as_ref(),
+                remote_id: &update.remote_id,
+            },
+        );
+        let refused = match &completed {
+            Err(problems) => problems.clone(),
+            Ok(Completed::Body(body)) => body_problems(lane, body),
+            Ok(Completed::Unchanged(_)) => Vec::new(),
+        };
+        self.record_used |= was_read;
+        self.same("read_url", &expected.read_url, &read_url);
+        match (expected, completed) {
+            (
+                RowExpected {
+                    left_out: Some(LeftOutExpected { invalid }),
+                    ..
+                },
+                _,
+            ) => self.problems(invalid, &refused),
+            (
+                RowExpected {
+                    request: Some(request),
+                    ..
+                },
+                Ok(Completed::Body(body)),
+            ) if refused.is_empty() => {
+                self.request(request, &update, &body, was_read);
+                self.settled(expected, &update, &body.settled);
+            }
+            (
+                RowExpected {
+                    nothing: Some(_), ..
+                },
+                Ok(Completed::Unchanged(settled)),
+            ) => self.settled(expected, &update, &settled),
+            (expected, Ok(Completed::Body(body))) => self.differ(format!(
+                "expected {expected:#?}\ngot the body {}\nrefused for {refused:#?}",
+                body.json.to_text()
+            )),
+            (expected, _) => self.differ(format!(
+                "expected {expected:#?}\ngot nothing to send, refused for {refused:#?}"
+            )),
+        }
+    }
+
+    fn request(
+        &mut self,
+        expected: &RequestExpected,
+        update: &PlannedUpdate,
+        body: &Body,
+        was_read: bool,
+    ) {
+        // Where nothing is read, the plan's own body is sent.
+        let json: &Json = match &update.overlay {
+            Overlay::Clear(json) if !was_read => json,
+            _ => &body.json,
+        };
+        let lane = &self.setup.lanes[0];
+        let request = lane
+            .provider
+            .update_request(&lane.settings, &update.remote_id, json)
+            .unwrap();
+        let (method, text) = (request.method.as_str().to_owned(), request.body);
+        self.same("method", &expected.method, &method);
+        self.same("url", &expected.url, &request.url);
+        let (wanted, text) = (body_text(&expected.body), text.unwrap_or_default());
+        if wanted != text {
+            self.differ(format!("body: expected\n{wanted}\ngot\n{text}"));
+        }
+    }
+
+    fn labels(&mut self, expected: &LabelsExpected, update: &PlannedUpdate) {
+        let draft = &update.draft;
+        let changes: BTreeMap<FieldPath, Before> = draft
+            .changes
+            .iter()
+            .map(|change| (change.field.clone(), change.before.clone()))
+            .collect();
+        let extras = draft.extras.iter();
+        let conditional = draft.changes.iter().filter(|c| c.when == When::Blank);
+        let got = LabelsExpected {
+            push: Some(update.push),
+            changes,
+            extras: extras
+                .map(|extra| (extra.field.clone(), extra.because.clone()))
+                .collect(),
+            carried: draft.carried.clone(),
+            withheld: draft.withheld.iter().map(|w| w.field.clone()).collect(),
+            conditional: conditional.map(|change| change.field.clone()).collect(),
+            compared: draft.expected.iter().cloned().collect(),
+        };
+        self.same("labels", expected, &got);
+    }
+
+    /// Compares what becomes known, and keeps it as the answer would.
+    fn settled(&mut self, expected: &RowExpected, update: &PlannedUpdate, settled: &Settled) {
+        let known: BTreeMap<FieldPath, Value> = settled
+            .values
+            .iter()
+            .filter_map(|(path, value)| Some((path.clone(), value.clone()?)))
+            .collect();
+        self.same("settles", &expected.settles, &known);
+        let drifted: BTreeSet<FieldPath> = settled.drifted.iter().cloned().collect();
+        self.same("drifted", &expected.drifted, &drifted);
+        let lane = &self.setup.lanes[0];
+        let adopted = Adopted {
+            key: update.key.clone(),
+            snapshot: SnapshotWrite {
+                remote_id: update.remote_id.clone(),
+                settled: lane.settled(&settled.values),
+            },
+        };
+        self.store.adopt(self.run, &lane.name, &[adopted]).unwrap();
+    }
+
+    /// A second run right after sends nothing.
+    fn next_run(&mut self, expected: &[RowExpected]) {
+        let lines = self.setup.plan(&self.store).lines();
+        for (row, line) in expected.iter().zip(2..) {
+            if row.request.is_none() && row.nothing.is_none() {
+                continue;
+            }
+            let again = lines
+                .iter()
+                .any(|found| matches!(found, PlanLine::Update(update) if update.line == line));
+            if again != (row.next_run == NextRun::PlansAgain) {
+                self.differ(format!(
+                    "line {line}: a second run was expected to be {:?}",
+                    row.next_run
+                ));
+            }
+        }
+    }
+
+    fn problems(&mut self, expected: &[ProblemExpected], got: &[Problem]) {
+        let got: Vec<ProblemExpected> = got
+            .iter()
+            .map(|problem| ProblemExpected {
+                code: problem.code.to_string(),
+                field: problem.field.as_ref().map(ToString::to_string),
+                column: problem.column.clone(),
+            })
+            .collect();
+        if expected != got {
+            self.differ(format!("problems: expected {expected:#?}\ngot {got:#?}"));
+        }
+    }
+
+    fn same<V: PartialEq + Debug>(&mut self, what: &str, expected: &V, got: &V) {
+        if expected != got {
+            self.differ(format!("{what}: expected {expected:#?}\ngot {got:#?}"));
+        }
+    }
+
+    fn differ(&mut self, what: impl Into<String>) {
+        self.differences.push(what.into());
+    }
+}
+
+fn begin(store: &mut Store) -> OpenRun {
+    let start = RunStart {
+        run_id: "run-1".to_owned(),
+        command: "adopt".to_owned(),
+        scope: Scope::Partial,
+        started: "2026-01-01T00:00:00Z".parse().unwrap(),
+        plan_sha256: None,
+        plan_path: None,
+        source_sha256: None,
+        source_rows: None,
+        tool_version: "0".to_owned(),
+        guards: Vec::new(),
+        allowed: Vec::new(),
+        lanes: BTreeMap::new(),
+    };
+    store.begin(&start).unwrap()
+}
+
+/// Puts what a case says that the provider acknowledged into the state.
+fn remember(store: &mut Store, run: OpenRun, lane: &Lane, snapshot: Snapshot) {
+    if let Some(mapped) = &snapshot.mapped_before {
+        store.set_mapped_fields(&lane.name, mapped).unwrap();
+    }
+    for record in snapshot.records {
+        let values: Vec<_> = record
+            .acknowledged
+            .into_iter()
+            .map(|(path, value)| (path, Some(value)))
+            .collect();
+        let settled = lane.settled(&values);
+        assert_eq!(
+            settled.len(),
+            values.len(),
+            "snapshot.json: mapped fields only"
+        );
+        let snapshot = SnapshotWrite {
+            remote_id: record.remote_id,
+            settled,
+        };
+        let key = RecordKey::from_cells([record.key.as_str()]);
+        store
+            .adopt(run, &lane.name, &[Adopted { key, snapshot }])
+            .unwrap();
+    }
+}
