@@ -15,3 +15,5 @@ mod source;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod wire;

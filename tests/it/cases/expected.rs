@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clientsync::cli::config::ConfigProblem;
 use clientsync::core::{Before, FieldPath, Json, Pointer, Push, Travels};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,13 +21,24 @@ pub(super) struct Expected {
 }
 
 /// One problem of the configuration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigExpected {
     pub(super) code: String,
     pub(super) key: String,
     /// A part of the message.
     pub(super) says: String,
+}
+
+impl ConfigExpected {
+    /// A problem that was found, in the same words.
+    pub(super) fn of(problem: ConfigProblem) -> Self {
+        Self {
+            code: problem.code.to_owned(),
+            key: problem.key,
+            says: problem.message,
+        }
+    }
 }
 
 /// What becomes of a row: exactly one of request, nothing, `left_out`, skipped
@@ -50,6 +62,22 @@ pub(super) struct RowExpected {
     /// Texts that the plan file must not hold.
     pub(super) plan_hides: Vec<String>,
     pub(super) next_run: NextRun,
+}
+
+impl RowExpected {
+    /// What it says that the row becomes; exactly one thing, if it is sound.
+    pub(super) fn says(&self) -> Vec<&'static str> {
+        [
+            (self.request.is_some(), "a request"),
+            (self.nothing.is_some(), "nothing to send"),
+            (self.left_out.is_some(), "an invalid row"),
+            (self.skipped.is_some(), "a skipped row"),
+            (self.repeat.is_some(), "a row that is collapsed"),
+        ]
+        .into_iter()
+        .filter_map(|(said, what)| said.then_some(what))
+        .collect()
+    }
 }
 
 /// What a second run right after this one makes of the row.
@@ -93,7 +121,7 @@ pub(super) enum RepeatExpected {
     Collapsed,
 }
 
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProblemExpected {
     pub(super) code: String,
@@ -104,7 +132,7 @@ pub(super) struct ProblemExpected {
 }
 
 /// How the plan shows an update. What is not named is expected to be empty.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LabelsExpected {
     pub(super) push: Option<Push>,

@@ -4,21 +4,22 @@
 //! judge only compares. It must never repair an expectation.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
 use clientsync::core::{
     Acknowledged, Before, Body, Completed, Completing, FieldPath, Json, LeftOut, LeftOutReason,
-    Overlay, PlanLine, PlannedUpdate, Problem, RecordKey, Response, Scope, Settled, When, complete,
+    Outcome, Overlay, PlanLine, PlannedUpdate, Problem, RecordKey, Response, Scope, Settled, When,
+    complete,
 };
 use clientsync::engine::{Lane, body_problems, open_update};
 use clientsync::store::{Adopted, OpenRun, RunStart, SnapshotWrite, Store};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::expected::{
-    Expected, LabelsExpected, LeftOutExpected, NextRun, ProblemExpected, RequestExpected,
-    RowExpected, Snapshot, body_text,
+    ConfigExpected, Expected, LabelsExpected, LeftOutExpected, NextRun, ProblemExpected,
+    RequestExpected, RowExpected, Snapshot, body_text,
 };
 use crate::support::lane::{Plan, Setup, key};
 
@@ -37,7 +38,8 @@ pub(super) fn judge(folder: &Path) -> Vec<String> {
                 && wanted.iter().zip(&problems).all(|(want, got)| {
                     want.code == got.code && want.key == got.key && got.message.contains(&want.says)
                 });
-            let difference = format!("configuration: expected {wanted:#?}\ngot {problems:#?}");
+            let got: Vec<ConfigExpected> = problems.into_iter().map(ConfigExpected::of).collect();
+            let difference = format!("configuration{}", difference(&wanted, &got));
             return if fits { Vec::new() } else { vec![difference] };
         }
     };
@@ -116,6 +118,9 @@ impl Case {
 
     fn row(&mut self, expected: &RowExpected, became: Became<'_>, plan: &Plan) {
         let plan = String::from_utf8_lossy(&plan.bytes);
+        if expected.says().len() != 1 {
+            self.differ("expected.json says not one thing of the row");
+        }
         for text in &expected.plan_hides {
             if plan.contains(text) {
                 self.differ(format!("the plan file holds `{text}`"));
@@ -127,11 +132,8 @@ impl Case {
                     nothing: Some(_),
                     read_url: None,
                     ..
-                },
-                Became::Unplanned,
-            ) => {}
-            (
-                RowExpected {
+                }
+                | RowExpected {
                     repeat: Some(_), ..
                 },
                 Became::Unplanned,
@@ -153,19 +155,25 @@ impl Case {
                     ..
                 },
                 Became::LeftOut(left_out),
-            ) => match left_out.reason {
-                LeftOutReason::Skipped(skip) => {
-                    self.same("skipped", reason, &skip.as_str().to_owned());
-                }
-                LeftOutReason::Invalid => self.problems(&[], &left_out.problems),
-            },
+            ) => {
+                let outcome = Outcome::from(left_out.reason).to_string();
+                self.same("outcome", &format!("skipped({reason})"), &outcome);
+            }
             (expected, Became::Update(update)) => self.update(expected, update.clone()),
-            (expected, Became::LeftOut(left_out)) => self.differ(format!(
-                "expected {expected:#?}\ngot {:?}: {:#?}",
-                left_out.reason, left_out.problems
-            )),
+            (expected, Became::LeftOut(left_out)) => {
+                let says = expected.says().concat();
+                self.differ(format!(
+                    "expected {says}
+got a row that is left out"
+                ));
+                self.problems(&[], &left_out.problems);
+            }
             (expected, Became::Unplanned) => {
-                self.differ(format!("expected {expected:#?}\ngot nothing to send"));
+                let says = expected.says().concat();
+                self.differ(format!(
+                    "expected {says}
+got nothing to send"
+                ));
             }
         }
     }
@@ -239,13 +247,18 @@ impl Case {
                 },
                 Ok(Completed::Unchanged(settled)),
             ) => self.settled(expected, &update, &settled),
-            (expected, Ok(Completed::Body(body))) => self.differ(format!(
-                "expected {expected:#?}\ngot the body {}\nrefused for {refused:#?}",
+            (expected, Ok(Completed::Body(body))) if refused.is_empty() => self.differ(format!(
+                "expected {}
+got the body {}",
+                expected.says().concat(),
                 body.json.to_text()
             )),
-            (expected, _) => self.differ(format!(
-                "expected {expected:#?}\ngot nothing to send, refused for {refused:#?}"
+            (expected, Ok(Completed::Unchanged(_))) => self.differ(format!(
+                "expected {}
+got nothing to send after the read",
+                expected.says().concat()
             )),
+            (_, _) => self.problems(&[], &refused),
         }
     }
 
@@ -347,19 +360,34 @@ impl Case {
                 column: problem.column.clone(),
             })
             .collect();
-        if expected != got {
-            self.differ(format!("problems: expected {expected:#?}\ngot {got:#?}"));
-        }
+        self.same("problems", &expected.to_vec(), &got);
     }
 
-    fn same<V: PartialEq + Debug>(&mut self, what: &str, expected: &V, got: &V) {
+    fn same<V: PartialEq + Serialize>(&mut self, what: &str, expected: &V, got: &V) {
         if expected != got {
-            self.differ(format!("{what}: expected {expected:#?}\ngot {got:#?}"));
+            self.differ(format!("{what}{}", difference(expected, got)));
         }
     }
 
     fn differ(&mut self, what: impl Into<String>) {
         self.differences.push(what.into());
+    }
+}
+
+/// The lines in which two values differ: `-` expected, `+` got.
+fn difference<V: Serialize>(expected: &V, got: &V) -> String {
+    let [expected, got] = [expected, got].map(|value| serde_json::to_string_pretty(value).unwrap());
+    let only = |mark: char, these: &str, those: &str| {
+        let those: Vec<&str> = those.lines().collect();
+        these
+            .lines()
+            .filter(|line| !those.contains(line))
+            .map(|line| format!("\n{mark} {line}"))
+            .collect::<String>()
+    };
+    match only('-', &expected, &got) + &only('+', &got, &expected) {
+        order if order.is_empty() => format!(" in another order:\n{got}"),
+        lines => lines,
     }
 }
 

@@ -5,14 +5,17 @@
 
 use std::path::Path;
 
-use clientsync::cli::config::{Config, ConfigProblem, LaneConfig, SourcePath, SourceTable};
+use clientsync::cli::config::{
+    Config, ConfigProblem, LaneConfig, SourcePath, SourceTable, StoredValues,
+};
 use clientsync::core::{
-    Header, Key, LaneHeader, PLAN_FORMAT, PlanLine, Row, Scope, Trailer, sha256_hex,
+    Header, Key, LaneHeader, PLAN_FORMAT, PlanLine, Row, Scope, Secret, Trailer, sha256_hex,
 };
 use clientsync::engine::{
     Digests, Keeping, Lane, PlanReader, PlanWriter, Sealing, Selection, SourceView, plan,
 };
-use clientsync::provider::Catalog;
+use clientsync::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
+use clientsync::provider::{Catalog, Scheme};
 use clientsync::source::{Encoding, Header as Columns, Input, Source, SourceSettings, key_of};
 use clientsync::store::Store;
 
@@ -43,10 +46,14 @@ impl Setup {
         let catalog = Catalog::load(&[]).expect("the built-in providers load");
         let config = Config::parse(text, &folder.join("clientsync.toml"), &catalog)?;
         let source = Source::open(&source_settings(&config.source)).expect("the source opens");
+        let digests = match config.state.values {
+            StoredValues::Plain => Digests::Sensitive,
+            StoredValues::Digest(_) => Digests::All,
+        };
         let lanes = config.lanes.into_iter().zip(0..);
         Ok(Self {
             lanes: lanes
-                .map(|(lane, ordinal)| bound(lane, ordinal, source.header()))
+                .map(|(lane, ordinal)| bound(lane, ordinal, source.header(), digests))
                 .collect(),
             trim: config.source.trim,
             source,
@@ -136,7 +143,7 @@ fn source_settings(table: &SourceTable) -> SourceSettings {
 }
 
 /// A lane, bound to the columns of the source.
-fn bound(config: LaneConfig, ordinal: u8, columns: &Columns) -> Lane {
+fn bound(config: LaneConfig, ordinal: u8, columns: &Columns, digests: Digests) -> Lane {
     let position = |name: &String| columns.position(name).expect("a mapped column is there");
     Lane {
         name: config.name,
@@ -154,7 +161,40 @@ fn bound(config: LaneConfig, ordinal: u8, columns: &Columns) -> Lane {
         limits: config.limits,
         keeping: Keeping {
             key: Some(key()),
-            digests: Digests::Sensitive,
+            digests,
         },
     }
+}
+
+/// A lane's transport with made-up credentials.
+pub(crate) fn transport(lane: &Lane) -> LaneTransport {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    let auth = &lane.provider.manifest.auth;
+    let credentials = match auth.scheme {
+        Scheme::Bearer => Credentials::Bearer(secret("test_key_1")),
+        Scheme::Header => Credentials::Header {
+            name: auth
+                .header
+                .clone()
+                .expect("a header scheme names its header"),
+            value: secret("test_key_1"),
+        },
+        Scheme::Oauth2Password => {
+            let endpoint = lane.provider.token_endpoint(&lane.settings);
+            let endpoint = endpoint.expect("the settings fit").expect("a token URL");
+            Credentials::OAuth2Password {
+                token_url: endpoint.url,
+                headers: endpoint.headers,
+                username: secret("ada.admin@example.com"),
+                password: secret("p&w=1"),
+            }
+        }
+    };
+    LaneTransport::new(LaneSettings {
+        base_url: lane.settings.get("base_url").unwrap_or_default().to_owned(),
+        credentials,
+        timeout: ATTEMPT_TIMEOUT,
+        concurrency: 1,
+    })
+    .expect("the lane has a transport")
 }
