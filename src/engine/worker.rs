@@ -19,7 +19,7 @@ use super::pacer::Pacer;
 use super::recorder::{NotRecorded, Recorder};
 use super::transport::{Generation, Renewal, Transport};
 use crate::core::{
-    Exchange, FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
+    Exchange, FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, Shown, SkipReason,
     sha256_hex,
 };
 use crate::provider::{Asked, Refusal};
@@ -221,12 +221,12 @@ impl<T: Transport> Worker<T> {
         self.count_request(tries > 1);
         let (Exchange { result, took }, generation) = self.transport.send(request).await;
         let response = result.as_ref().ok().cloned();
+        let hide = |refusal: Refusal| without_sensitive(&journey.update, refusal);
         let came = match result {
-            Ok(response) => Came::Answer(self.lane.provider.classify(
-                &response,
-                asked,
-                (self.clock.now)(),
-            )),
+            Ok(response) => {
+                let answer = self.lane.provider.classify(&response, asked, (self.clock.now)());
+                Came::Answer(answer.map_refusal(hide))
+            }
             Err(nothing) => Came::Nothing(nothing),
         };
         let seen = response.as_ref().map(Seen::of).unwrap_or_default();
@@ -443,6 +443,24 @@ impl Seen {
             status: Some(response.status),
             provider_request_id: id.map(|id| id.chars().take(100).collect()),
         }
+    }
+}
+
+/// A provider may quote what it refuses: values that must not be stored in
+/// clear are taken out of its words.
+fn without_sensitive(update: &PlannedUpdate, refusal: Refusal) -> Refusal {
+    let changes = update.draft.changes.iter().map(|change| (change.shown, &change.after));
+    let extras = update.draft.extras.iter().map(|extra| (extra.shown, &extra.value));
+    let masked: Vec<String> = changes
+        .chain(extras)
+        .filter(|(shown, _)| *shown == Shown::Masked)
+        .map(|(_, value)| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .filter(|text| !text.is_empty())
+        .collect();
+    let hide = |text: String| masked.iter().fold(text, |text, value| text.replace(value.as_str(), "(hidden)"));
+    Refusal {
+        message: hide(refusal.message),
+        fields: refusal.fields.into_iter().map(|(name, message)| (name, hide(message))).collect(),
     }
 }
 

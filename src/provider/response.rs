@@ -60,6 +60,23 @@ pub struct Refusal {
     pub fields: Vec<(String, String)>,
 }
 
+impl Answer {
+    /// The same answer with its words changed.
+    #[must_use]
+    pub fn map_refusal(self, change: impl FnOnce(Refusal) -> Refusal) -> Self {
+        match self {
+            Self::Accepted => Self::Accepted,
+            Self::Rejected(refusal) => Self::Rejected(change(refusal)),
+            Self::Transient(refusal) => Self::Transient(change(refusal)),
+            Self::Throttled { wait, refusal } => Self::Throttled { wait, refusal: change(refusal) },
+            Self::Unauthorized(refusal) => Self::Unauthorized(change(refusal)),
+            Self::Deferred(refusal) => Self::Deferred(change(refusal)),
+            Self::Stopped(refusal) => Self::Stopped(change(refusal)),
+            Self::Unreadable(refusal) => Self::Unreadable(change(refusal)),
+        }
+    }
+}
+
 impl Refusal {
     /// A refusal of our own words.
     #[must_use]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::convert::{
-    count, duration, from_json, micros, optional_count, optional_key, outcome, timestamp,
+    count, duration, from_json, int, micros, optional_count, optional_key, outcome, timestamp,
 };
 use super::entry::AttemptResult;
 use super::{Store, StoreError};
@@ -117,6 +117,24 @@ impl Store {
             run_id,
             |row| each(read_in_doubt(row)?),
         )
+    }
+
+    /// What became of one row of a run; `None` while nothing is recorded of it.
+    pub fn outcome(
+        &self,
+        run_id: &str,
+        lane: &str,
+        line: u64,
+    ) -> Result<Option<OutcomeRow>, StoreError> {
+        let Some(lane_id) = self.lanes.get(lane) else {
+            return Ok(None);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT lane.name AS lane, outcome.* FROM outcome JOIN lane USING (lane_id)
+             WHERE run_rid = (SELECT rid FROM run WHERE run_id = ?1) AND lane_id = ?2 AND line = ?3",
+        )?;
+        let mut rows = statement.query(params![run_id, lane_id, int(line)])?;
+        rows.next()?.map(read_outcome).transpose()
     }
 
     /// Gives every attempt of a run, in the order of the requests.
