@@ -224,7 +224,10 @@ impl<T: Transport> Worker<T> {
         let hide = |refusal: Refusal| without_sensitive(&journey.update, refusal);
         let came = match result {
             Ok(response) => {
-                let answer = self.lane.provider.classify(&response, asked, (self.clock.now)());
+                let answer = self
+                    .lane
+                    .provider
+                    .classify(&response, asked, (self.clock.now)());
                 Came::Answer(answer.map_refusal(hide))
             }
             Err(nothing) => Came::Nothing(nothing),
@@ -449,18 +452,38 @@ impl Seen {
 /// A provider may quote what it refuses: values that must not be stored in
 /// clear are taken out of its words.
 fn without_sensitive(update: &PlannedUpdate, refusal: Refusal) -> Refusal {
-    let changes = update.draft.changes.iter().map(|change| (change.shown, &change.after));
-    let extras = update.draft.extras.iter().map(|extra| (extra.shown, &extra.value));
+    let changes = update
+        .draft
+        .changes
+        .iter()
+        .map(|change| (change.shown, &change.after));
+    let extras = update
+        .draft
+        .extras
+        .iter()
+        .map(|extra| (extra.shown, &extra.value));
     let masked: Vec<String> = changes
         .chain(extras)
         .filter(|(shown, _)| *shown == Shown::Masked)
-        .map(|(_, value)| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .map(|(_, value)| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        })
         .filter(|text| !text.is_empty())
         .collect();
-    let hide = |text: String| masked.iter().fold(text, |text, value| text.replace(value.as_str(), "(hidden)"));
+    let hide = |text: String| {
+        masked
+            .iter()
+            .fold(text, |text, value| text.replace(value.as_str(), "(hidden)"))
+    };
     Refusal {
         message: hide(refusal.message),
-        fields: refusal.fields.into_iter().map(|(name, message)| (name, hide(message))).collect(),
+        fields: refusal
+            .fields
+            .into_iter()
+            .map(|(name, message)| (name, hide(message)))
+            .collect(),
     }
 }
 

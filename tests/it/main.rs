@@ -2,6 +2,8 @@
 
 // `cfg(test)` lets clippy know that functions here may unwrap as tests do.
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_tokens;
