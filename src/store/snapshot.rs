@@ -4,7 +4,7 @@
 //! stored row says. Rows move only through [`merge`], which its callers run in
 //! the transaction that records the acknowledgement.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -103,7 +103,7 @@ impl Stored {
 pub struct SnapshotReader<'a> {
     connection: &'a Connection,
     lane_id: Option<i64>,
-    open: HashMap<RecordKey, BTreeSet<FieldPath>>,
+    open: BTreeMap<RecordKey, BTreeSet<FieldPath>>,
     ahead: VecDeque<Stored>,
     /// The rid after which the next rows are read ahead.
     after: i64,
@@ -168,20 +168,7 @@ impl Store {
     /// A reader of a lane's snapshot; it is empty for a lane not known.
     pub fn snapshot(&self, lane: &str) -> Result<SnapshotReader<'_>, StoreError> {
         let lane_id = self.lanes.get(lane).copied();
-        let mut open: HashMap<RecordKey, BTreeSet<FieldPath>> = HashMap::new();
-        if let Some(lane_id) = lane_id {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT key, fields FROM attempt WHERE open = 1 AND lane_id = ?1 AND key IS NOT NULL",
-            )?;
-            let mut rows = statement.query([lane_id])?;
-            while let Some(row) = rows.next()? {
-                let fields: Vec<FieldPath> =
-                    from_json(&row.get::<_, String>(1)?, "attempt.fields")?;
-                open.entry(key(&row.get::<_, String>(0)?))
-                    .or_default()
-                    .extend(fields);
-            }
-        }
+        let open = self.in_doubt(lane)?;
         let start = lane_id.map_or(0, start);
         Ok(SnapshotReader {
             connection: &self.connection,
@@ -191,6 +178,30 @@ impl Store {
             after: start,
             last: start,
         })
+    }
+
+    /// The records that an attempt without a definite answer may have changed,
+    /// and in which fields.
+    pub fn in_doubt(
+        &self,
+        lane: &str,
+    ) -> Result<BTreeMap<RecordKey, BTreeSet<FieldPath>>, StoreError> {
+        let mut open: BTreeMap<RecordKey, BTreeSet<FieldPath>> = BTreeMap::new();
+        let Some(lane_id) = self.lanes.get(lane) else {
+            return Ok(open);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key, fields FROM attempt
+             WHERE open = 1 AND lane_id = ?1 AND method <> 'GET'",
+        )?;
+        let mut rows = statement.query([lane_id])?;
+        while let Some(row) = rows.next()? {
+            let fields: Vec<FieldPath> = from_json(&row.get::<_, String>(1)?, "attempt.fields")?;
+            open.entry(key(&row.get::<_, String>(0)?))
+                .or_default()
+                .extend(fields);
+        }
+        Ok(open)
     }
 
     /// What is known of one record, by the index.

@@ -1,3 +1,4 @@
 //! The one integration binary.
 
+#[cfg(test)]
 mod store;
