@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest as _, Sha256};
 
 use super::convert::{from_json, key, key_hash, to_json};
@@ -318,22 +318,43 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// The fields of a record that open attempts may have changed.
-pub(super) fn open_fields(
+/// Closes the open attempts of a record and gives the fields they may have
+/// changed.
+pub(super) fn close(
     connection: &Connection,
     lane_id: i64,
     key: &RecordKey,
 ) -> Result<BTreeSet<FieldPath>, StoreError> {
-    let mut open = BTreeSet::new();
-    let mut statement = connection.prepare_cached(
-        "SELECT fields FROM attempt WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3",
+    let statement = connection.prepare_cached(
+        "UPDATE attempt SET open = 0
+         WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3 RETURNING fields",
     )?;
+    fields(statement, lane_id, key)
+}
+
+/// The fields of a record that open attempts may have changed.
+fn open_fields(
+    connection: &Connection,
+    lane_id: i64,
+    key: &RecordKey,
+) -> Result<BTreeSet<FieldPath>, StoreError> {
+    let statement = connection.prepare_cached(
+        "SELECT fields FROM attempt
+         WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3",
+    )?;
+    fields(statement, lane_id, key)
+}
+
+fn fields(
+    mut statement: CachedStatement<'_>,
+    lane_id: i64,
+    key: &RecordKey,
+) -> Result<BTreeSet<FieldPath>, StoreError> {
+    let mut open = BTreeSet::new();
     let mut rows = statement.query(params![lane_id, key_hash(key), key.as_str()])?;
     while let Some(row) = rows.next()? {
-        open.extend(from_json::<Vec<FieldPath>>(
-            &row.get::<_, String>(0)?,
-            "attempt.fields",
-        )?);
+        let fields: Vec<FieldPath> = from_json(&row.get::<_, String>(0)?, "attempt.fields")?;
+        open.extend(fields);
     }
     Ok(open)
 }
