@@ -1,0 +1,503 @@
+//! What was typed: commands and flags.
+//!
+//! Only what works in this version is here, each flag only on the commands
+//! that it means something on. Secrets have no flag, and never get one: a
+//! command line is visible to every process of the machine.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::ErrorKind;
+use clap::{Args as Flags, Parser, Subcommand};
+
+use super::config::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check_rate};
+use super::exit::ExitCode;
+use crate::core::FieldPath;
+
+/// Keeps the client records held by SaaS providers equal to a CSV file.
+///
+/// It compares the rows with what each provider last acknowledged, sends the
+/// smallest update that says the difference, at the provider's pace, and
+/// records every outcome. `plan` shows what would change; `sync` changes it.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "clientsync", version, max_term_width = 100)]
+pub struct Args {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Flags)]
+pub struct Common {
+    /// The configuration file
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "clientsync.toml"
+    )]
+    pub config: PathBuf,
+    /// A folder with more providers, each a folder with `provider.toml` and `contract.schema.json`
+    #[arg(long, global = true, value_name = "DIR")]
+    pub providers_dir: Option<PathBuf>,
+    /// Say more on stderr; twice says everything
+    #[arg(short, action = clap::ArgAction::Count, global = true, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Say only the summary, and nothing at all when everything is fine
+    #[arg(short, global = true)]
+    pub quiet: bool,
+    /// The form of log lines on stderr
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Write log lines to this file as well
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Colour the output; the variable `NO_COLOR` is honoured
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub color: Option<Color>,
+}
+
+/// A command.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show every field that would change, and send nothing
+    Plan(Plan),
+    /// Plan, check the guards, send what changed, and record every outcome
+    Sync(Sync),
+    /// Check the configuration and every row, and name all problems at once
+    Check(Check),
+    /// Record what the providers hold, without writing to them
+    Adopt(Adopt),
+    /// List past runs, or show one
+    Runs(Runs),
+    /// List the providers, or show the fields, limits and rules of one
+    Providers(Providers),
+    /// Serve the providers on this machine, to try things out
+    Sandbox(Sandbox),
+}
+
+/// `plan`.
+#[derive(Clone, Debug, Flags)]
+#[command(after_help = "Examples:
+  clientsync plan                                  what would change tonight
+  clientsync plan --only 000123                    one client
+  clientsync plan --fields joinedDate --limit 20   a first look at a migration
+  clientsync plan --report plan.json -q            for a program
+  clientsync plan --expect-no-changes              exit 2 when something would change
+
+A plan needs no secret, sends nothing, and creates no file beside the state.")]
+pub struct Plan {
+    /// Which rows, fields and providers.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How much of the file.
+    #[command(flatten)]
+    pub portion: Portion,
+    /// Where to send.
+    #[command(flatten)]
+    pub sandbox: InSandbox,
+    /// Exit with 2 when there are changes: something was expected to be in step
+    #[arg(long)]
+    pub expect_no_changes: bool,
+    /// Exit with 2 when there are changes, with 0 when there are none
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `sync`.
+#[derive(Clone, Debug, Flags)]
+#[command(after_help = "Examples:
+  clientsync sync --dry-run                        the same as `clientsync plan`
+  clientsync sync --limit 5                        a careful first run
+  clientsync sync --provider complycube            one provider
+  clientsync sync --tps-limit 2 -q                 from cron: slow, and silent when fine
+  clientsync sync --sandbox                        try it; nothing leaves this machine
+
+Exit codes: 0 done, 3 some rows were refused or failed, 4 a guard stopped the run before it sent
+anything, 6 stopped early on purpose (the next run goes on), 7 another run is at work.")]
+pub struct Sync {
+    /// Show what would change and send nothing, as `plan` does
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which rows, fields and providers.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How much of the file.
+    #[command(flatten)]
+    pub portion: Portion,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Where to send.
+    #[command(flatten)]
+    pub sandbox: InSandbox,
+    /// With --dry-run: exit with 2 when there are changes
+    #[arg(long, requires = "dry_run")]
+    pub expect_no_changes: bool,
+    /// With --dry-run: exit with 2 when there are changes, with 0 when there are none
+    #[arg(long, requires = "dry_run")]
+    pub detailed_exitcode: bool,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `check`.
+#[derive(Clone, Debug, Flags)]
+pub struct Check {
+    /// Which rows, fields and providers.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// The file is not the whole population: a smaller one is no problem
+    #[arg(long)]
+    pub partial: bool,
+    /// Where to send.
+    #[command(flatten)]
+    pub sandbox: InSandbox,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `adopt`.
+#[derive(Clone, Debug, Flags)]
+pub struct Adopt {
+    /// Who knows what the providers hold. `source`: they hold what the file says now
+    #[arg(long, value_name = "WHO", value_parser = adopt_from)]
+    pub from: AdoptFrom,
+    /// Which rows, fields and providers.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Where to send.
+    #[command(flatten)]
+    pub sandbox: InSandbox,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Who knows what the providers hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdoptFrom {
+    /// The source: the providers hold what it says.
+    Source,
+}
+
+/// `runs` and `runs show`.
+#[derive(Clone, Debug, Flags)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Runs {
+    /// One run.
+    #[command(subcommand)]
+    pub show: Option<RunsCommand>,
+    /// What stdout gets
+    #[arg(long)]
+    pub format: Option<Format>,
+}
+
+/// A command below `runs`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Show one run in full
+    Show {
+        /// The run's id, as `clientsync runs` lists it
+        #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+        id: String,
+        /// What is shown.
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// `providers` and `providers show`.
+#[derive(Clone, Debug, Flags)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Providers {
+    /// One provider.
+    #[command(subcommand)]
+    pub show: Option<ProvidersCommand>,
+    /// What stdout gets
+    #[arg(long)]
+    pub format: Option<Format>,
+}
+
+/// A command below `providers`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProvidersCommand {
+    /// Show the fields, types, limits and rules of one provider
+    Show {
+        /// The provider's name, as `clientsync providers` lists it
+        #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        /// What stdout gets
+        #[arg(long)]
+        format: Option<Format>,
+    },
+}
+
+/// `sandbox`.
+#[derive(Clone, Debug, Flags)]
+pub struct Sandbox {
+    /// The port on 127.0.0.1; without it, one that is free
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Forget the records of earlier runs and start over from the seed file
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// Which rows, fields and providers; a run narrowed by one of these is partial.
+#[derive(Clone, Debug, Default, Flags)]
+#[command(next_help_heading = "Selection")]
+pub struct Selection {
+    /// Only this provider of the configuration (repeatable)
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub provider: Vec<String>,
+    /// Only the client with this key (repeatable); a key of several columns is one CSV record: eu,17
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    pub only: Vec<String>,
+    /// Only these fields, by their paths, for example email,metadata.tier
+    #[arg(long, value_name = "PATHS", value_delimiter = ',', value_parser = FieldPath::parse)]
+    pub fields: Vec<FieldPath>,
+}
+
+/// How much of the file.
+#[derive(Clone, Copy, Debug, Default, Flags)]
+#[command(next_help_heading = "Selection")]
+pub struct Portion {
+    /// At most this many updates per provider, in the file's order; the rest is left for later
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// The file is not the whole population: a smaller one is no problem
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// How fast; these only lower what is configured.
+#[derive(Clone, Copy, Debug, Default, Flags)]
+#[command(next_help_heading = "Pace")]
+pub struct Pace {
+    /// At most this many requests per second and provider, for example 0.5
+    #[arg(long, value_name = "F", value_parser = rate)]
+    pub tps_limit: Option<f64>,
+    /// At most this many requests in flight per provider
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
+    pub concurrency: Option<u32>,
+}
+
+/// Where to send.
+#[derive(Clone, Copy, Debug, Default, Flags)]
+#[command(next_help_heading = "Sandbox")]
+pub struct InSandbox {
+    /// Send everything to providers that are played on this machine; needs no secret
+    #[arg(long)]
+    pub sandbox: bool,
+    /// With --sandbox: forget its earlier records and start over from the seed file
+    #[arg(long, requires = "sandbox")]
+    pub fresh: bool,
+}
+
+/// What is shown, and where.
+#[derive(Clone, Debug, Default, Flags)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// What stdout gets
+    #[arg(long)]
+    pub format: Option<Format>,
+    /// Write the report to this file as well; .txt or .json decides its form (repeatable)
+    #[arg(long, value_name = "FILE", value_parser = ReportFile::parse)]
+    pub report: Vec<ReportFile>,
+    /// Mask every value; sensitive ones are always masked
+    #[arg(long)]
+    pub hide_values: bool,
+}
+
+/// Understands a command line, the program's name first.
+///
+/// What it cannot understand is answered with [`ExitCode::Usage`] and a text
+/// for stderr; a request for help or the version with [`ExitCode::Ok`] and a
+/// text for stdout.
+pub fn parse<T>(typed: impl IntoIterator<Item = T>) -> Result<Args, (ExitCode, String)>
+where
+    T: Into<OsString> + Clone,
+{
+    Args::try_parse_from(typed).map_err(|error| {
+        let code = match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::Ok,
+            _ => ExitCode::Usage,
+        };
+        (code, error.render().to_string())
+    })
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
+    check_rate(rate).map_err(str::to_owned)
+}
+
+fn adopt_from(text: &str) -> Result<AdoptFrom, String> {
+    match text {
+        "source" => Ok(AdoptFrom::Source),
+        "provider" => Err(
+            "is not available yet: reading the records back comes in a later version".to_owned(),
+        ),
+        _ => Err("must be `source`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn typed(line: &str) -> Result<Args, (ExitCode, String)> {
+        parse(std::iter::once("clientsync").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_commands_and_flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_understood_on_its_commands() {
+        let narrow = "--provider a --provider b --only 1 --only eu,2 --fields email,/metadata/a.b";
+        let output = "--format json --report r.txt --report r.json --hide-values";
+        let all = "-c x.toml --providers-dir d -vv --log-format json --log-file l --no-progress --color never";
+        for line in [
+            format!(
+                "plan {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --expect-no-changes --detailed-exitcode"
+            ),
+            format!(
+                "sync {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --tps-limit 0.5 --concurrency 4"
+            ),
+            "sync --dry-run --expect-no-changes --detailed-exitcode".to_owned(),
+            format!("check {narrow} {output} {all} --partial --sandbox --fresh"),
+            format!(
+                "adopt --from source {narrow} {output} {all} --sandbox --fresh --tps-limit 2 --concurrency 1"
+            ),
+            format!("runs {all} --format json"),
+            format!("runs show 7 {output} {all}"),
+            format!("providers {all} --format json"),
+            format!("providers show x {all} --format json"),
+            format!("sandbox {all} --port 8080 --fresh"),
+            "-q plan".to_owned(),
+        ] {
+            if let Err((_, text)) = typed(&line) {
+                panic!("{line}\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_typed_is_what_is_read() {
+        let args = typed("plan --fields email,metadata.tier --report out/r.json -vv").unwrap();
+        assert_eq!(args.common.config, PathBuf::from("clientsync.toml"));
+        assert_eq!(args.common.verbose, 2);
+        let Command::Plan(plan) = args.command else {
+            panic!("another command");
+        };
+        let paths: Vec<String> = plan
+            .selection
+            .fields
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(paths, ["email", "metadata.tier"]);
+        let report = ReportFile {
+            path: "out/r.json".into(),
+            format: Format::Json,
+        };
+        assert_eq!(plan.output.report, [report]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_usage_error() {
+        for line in [
+            "",
+            "sink",
+            "sync --dry-run --apply",
+            "sync --limit",
+            "sync --limit 0",
+            "sync --limit -1",
+            "sync --token abc",
+            "sync --detailed-exitcode",
+            "sync --expect-no-changes",
+            "check --detailed-exitcode",
+            "check --limit 3",
+            "plan --tps-limit 1",
+            "plan --fresh",
+            "plan --max-duration 0",
+            "plan --format csv",
+            "plan --report out.pdf",
+            "plan --report out.html",
+            "plan --fields a..b",
+            "plan --only=",
+            "plan extra",
+            "plan -q -v",
+            "plan --color sometimes",
+            "sync --tps-limit 0",
+            "sync --tps-limit -1",
+            "sync --tps-limit nan",
+            "sync --tps-limit inf",
+            "sync --tps-limit 1e308",
+            "sync --concurrency 0",
+            "sync --concurrency 257",
+            "adopt",
+            "adopt --from provider",
+            "adopt --from file",
+            "runs show",
+            "providers show",
+            "sandbox --port 0",
+            "sandbox --port 70000",
+        ] {
+            let (code, text) = typed(line).expect_err(line);
+            assert_eq!(code, ExitCode::Usage, "{line}");
+            assert!(!text.is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_end_well() {
+        for line in [
+            "--help",
+            "-h",
+            "--version",
+            "help sync",
+            "plan --help",
+            "sync --help",
+            "runs show --help",
+        ] {
+            let (code, text) = typed(line).expect_err(line);
+            assert_eq!(code, ExitCode::Ok, "{line}");
+            assert!(text.contains("clientsync"), "{line}: {text}");
+        }
+        let (_, text) = typed("sync --help").unwrap_err();
+        assert!(
+            text.contains("Examples:\n  clientsync sync --dry-run"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn adopting_from_the_provider_is_announced() {
+        let (_, text) = typed("adopt --from provider").unwrap_err();
+        assert!(text.contains("is not available yet"), "{text}");
+    }
+}

@@ -1,0 +1,192 @@
+//! `[run]`: the keys of the flags of pace and output.
+//!
+//! It says what the file says; where the command line says something else,
+//! the command line wins, and that is decided where both are known.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::reader::{Section, Value};
+
+/// The `[run]` table; `None` where the file says nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunTable {
+    /// Requests per second and lane, at most.
+    pub tps_limit: Option<f64>,
+    /// Requests in flight per lane, at most.
+    pub concurrency: Option<u32>,
+    /// What stdout gets.
+    pub format: Option<Format>,
+    /// Report files.
+    pub report: Vec<ReportFile>,
+    /// Whether every value is masked.
+    pub hide_values: Option<bool>,
+    /// The form of log lines.
+    pub log_format: Option<LogFormat>,
+    /// The file of log lines.
+    pub log_file: Option<PathBuf>,
+    /// Whether no progress is shown.
+    pub no_progress: Option<bool>,
+    /// Whether output is coloured.
+    pub color: Option<Color>,
+    /// A folder with more providers.
+    pub providers_dir: Option<PathBuf>,
+}
+
+/// A rendering of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Whether output is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A report that is written to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The rendering, by the file's extension.
+    pub format: Format,
+}
+
+/// The most requests in flight that can be asked for.
+pub const MAX_CONCURRENCY: u32 = 256;
+
+impl ReportFile {
+    /// Decides the rendering by the extension.
+    pub fn parse(path: &str) -> Result<Self, String> {
+        let path = PathBuf::from(path);
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let format = match extension {
+            Some("txt") => Format::Text,
+            Some("json") => Format::Json,
+            Some("csv" | "md" | "html") => {
+                return Err("is not available yet in this form: use .txt or .json".to_owned());
+            }
+            _ => return Err("must end in .txt or .json, which decides its form".to_owned()),
+        };
+        Ok(Self { path, format })
+    }
+}
+
+/// Checks a rate in requests per second: from 0.001 to 10000.
+pub fn check_rate(rate: f64) -> Result<f64, &'static str> {
+    if (0.001..=10_000.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("must be a number of requests per second from 0.001 to 10000")
+    }
+}
+
+/// Reads the table; without one, the file says nothing.
+pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
+    let Some(mut section) = section else {
+        return RunTable::default();
+    };
+    let table = RunTable {
+        tps_limit: section.take("tps_limit").and_then(|value| rate(&value)),
+        concurrency: section.small("concurrency", 1..=MAX_CONCURRENCY),
+        format: section.take("format").and_then(|value| format(&value)),
+        report: section
+            .take("report")
+            .map(|value| reports(value, directory))
+            .unwrap_or_default(),
+        hide_values: section.flag("hide_values"),
+        log_format: section.choice(
+            "log_format",
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        ),
+        log_file: section.text("log_file").map(|path| directory.join(path)),
+        no_progress: section.flag("no_progress"),
+        color: section.choice(
+            "color",
+            &[
+                ("auto", Color::Auto),
+                ("always", Color::Always),
+                ("never", Color::Never),
+            ],
+        ),
+        providers_dir: section
+            .text("providers_dir")
+            .map(|path| directory.join(path)),
+    };
+    section.later(&["budget", "max_duration", "metrics_file", "lock_timeout"]);
+    for name in [
+        "provider", "only", "fields", "limit", "partial", "shard", "allow", "yes",
+    ] {
+        if let Some(value) = section.take(name) {
+            value.refuse_key("has no key: it is chosen for one run, on the command line");
+        }
+    }
+    section.finish();
+    table
+}
+
+fn rate(value: &Value<'_>) -> Option<f64> {
+    match check_rate(value.number()?) {
+        Ok(rate) => Some(rate),
+        Err(message) => {
+            value.refuse(message);
+            None
+        }
+    }
+}
+
+fn format(value: &Value<'_>) -> Option<Format> {
+    if matches!(value.inner().as_str(), Some("csv" | "markdown" | "html")) {
+        value.refuse_as(
+            "E_NOT_AVAILABLE",
+            "is not available yet in this form: use text or json",
+        );
+        return None;
+    }
+    value.choice(&[("text", Format::Text), ("json", Format::Json)])
+}
+
+fn reports(value: Value<'_>, directory: &Path) -> Vec<ReportFile> {
+    let values = if value.inner().is_array() {
+        value.list().unwrap_or_default()
+    } else {
+        vec![value]
+    };
+    let report = |value: &Value<'_>| {
+        let path = value.text()?;
+        match ReportFile::parse(&path) {
+            Ok(report) => Some(ReportFile {
+                path: directory.join(report.path),
+                ..report
+            }),
+            Err(message) => {
+                value.refuse(message);
+                None
+            }
+        }
+    };
+    values.iter().filter_map(report).collect()
+}
