@@ -42,6 +42,8 @@ pub enum Told {
     All,
     /// Those that a person must look at; what went well was shown before.
     Troubled,
+    /// None that is planned: only what keeps rows out.
+    Problems,
 }
 
 /// The rows of a plan, one after the other.
@@ -56,10 +58,19 @@ pub struct Details<'a> {
 impl<'a> Details<'a> {
     /// Goes through a plan file from its beginning; `outcomes` is what became
     /// of its rows, where they were attempted.
-    pub fn new(plan: &File, outcomes: Option<Outcomes<'a>>, told: Told) -> Result<Self, DetailError> {
+    pub fn new(
+        plan: &File,
+        outcomes: Option<Outcomes<'a>>,
+        told: Told,
+    ) -> Result<Self, DetailError> {
         let mut file = plan.try_clone().map_err(PlanFileError::Io)?;
         file.seek(SeekFrom::Start(0)).map_err(PlanFileError::Io)?;
-        Ok(Self { reader: PlanReader::new(BufReader::new(file)), outcomes, told, waiting: VecDeque::new() })
+        Ok(Self {
+            reader: PlanReader::new(BufReader::new(file)),
+            outcomes,
+            told,
+            waiting: VecDeque::new(),
+        })
     }
 
     fn advance(&mut self) -> Result<Option<Detail>, DetailError> {
@@ -69,6 +80,7 @@ impl<'a> Details<'a> {
             }
             match self.reader.next_line()? {
                 None => return Ok(None),
+                Some(PlanLine::Update(_)) if self.told == Told::Problems => {}
                 Some(PlanLine::Update(update)) => {
                     let mut row = RowDetail::from(*update);
                     self.join(&mut row)?;
@@ -77,15 +89,21 @@ impl<'a> Details<'a> {
                         return Ok(Some(Detail::Row(Box::new(row))));
                     }
                 }
-                Some(PlanLine::LeftOut(left)) => self.waiting.extend(left_out_problems(left).into_iter().map(Detail::Problem)),
+                Some(PlanLine::LeftOut(left)) => self
+                    .waiting
+                    .extend(left_out_problems(left).into_iter().map(Detail::Problem)),
                 Some(PlanLine::Header(_) | PlanLine::Trailer(_)) => {}
             }
         }
     }
 
     fn join(&self, row: &mut RowDetail) -> Result<(), DetailError> {
-        let Some(Outcomes { store, run_id }) = self.outcomes else { return Ok(()) };
-        let Some(found) = store.outcome(run_id, &row.provider, row.line)? else { return Ok(()) };
+        let Some(Outcomes { store, run_id }) = self.outcomes else {
+            return Ok(());
+        };
+        let Some(found) = store.outcome(run_id, &row.provider, row.line)? else {
+            return Ok(());
+        };
         row.outcome = found.outcome;
         row.attempts = found.attempts;
         row.status = found.status;

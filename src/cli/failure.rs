@@ -25,24 +25,36 @@ pub struct Failure {
 impl Failure {
     /// A failure with its exit code.
     pub fn new(code: ExitCode, error: impl Into<anyhow::Error>) -> Self {
-        Self { code, error: error.into() }
+        Self {
+            code,
+            error: error.into(),
+        }
     }
 
     /// A failure in our own words.
     pub fn say(code: ExitCode, text: impl fmt::Display) -> Self {
-        Self { code, error: anyhow::anyhow!("{text}") }
+        Self {
+            code,
+            error: anyhow::anyhow!("{text}"),
+        }
     }
 
     /// The same failure, told with what was being done.
     #[must_use]
     pub fn during(self, what: impl fmt::Display + Send + Sync + 'static) -> Self {
-        Self { code: self.code, error: self.error.context(what.to_string()) }
+        Self {
+            code: self.code,
+            error: self.error.context(what.to_string()),
+        }
     }
 
     /// The problems of a configuration file.
     #[must_use]
     pub fn config(file: &std::path::Path, problems: &[ConfigProblem]) -> Self {
-        let lines: Vec<String> = problems.iter().map(|problem| problem.render(file)).collect();
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| problem.render(file))
+            .collect();
         Self::say(ExitCode::Config, lines.join("\n"))
     }
 
@@ -63,7 +75,11 @@ pub(super) fn problem_line(problem: &Problem) -> String {
     if let Some(column) = &problem.column {
         place.push(format!("column `{}`", escape(column)));
     }
-    let place = if place.is_empty() { String::new() } else { format!(" {}:", place.join(", ")) };
+    let place = if place.is_empty() {
+        String::new()
+    } else {
+        format!(" {}:", place.join(", "))
+    };
     format!("{}:{place} {}", problem.code, escape(&problem.message))
 }
 
@@ -74,10 +90,15 @@ impl From<StoreError> for Failure {
             StoreError::Mode { .. } | StoreError::NotAFile { .. } => ExitCode::Auth,
             StoreError::OtherTarget { .. } => ExitCode::Stale,
             StoreError::Locked { .. } => ExitCode::Locked,
-            StoreError::UnknownLane(_) | StoreError::Journal(_) | StoreError::Unstorable(_) | StoreError::Database(_) => ExitCode::Error,
-            StoreError::Io { .. } | StoreError::Busy | StoreError::Full | StoreError::Corrupt { .. } | StoreError::Setting { .. } => {
-                ExitCode::Io
-            }
+            StoreError::UnknownLane(_)
+            | StoreError::Journal(_)
+            | StoreError::Unstorable(_)
+            | StoreError::Database(_) => ExitCode::Error,
+            StoreError::Io { .. }
+            | StoreError::Busy
+            | StoreError::Full
+            | StoreError::Corrupt { .. }
+            | StoreError::Setting { .. } => ExitCode::Io,
         };
         Self::new(code, error)
     }

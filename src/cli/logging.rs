@@ -55,21 +55,51 @@ impl<'a> MakeWriter<'a> for AboveBars {
 }
 
 /// Starts logging. Called once, before anything that may log.
-pub fn start(verbosity: Verbosity, format: LogFormat, color: bool, file: Option<&Path>, bars: &Arc<Bars>) -> io::Result<()> {
+pub fn start(
+    verbosity: Verbosity,
+    format: LogFormat,
+    color: bool,
+    file: Option<&Path>,
+    bars: &Arc<Bars>,
+) -> io::Result<()> {
     let above = AboveBars(Arc::clone(bars));
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
     layers.push(match format {
-        LogFormat::Text => fmt::layer().with_ansi(color).with_target(false).with_writer(above).with_filter(verbosity.filter()).boxed(),
-        LogFormat::Json => fmt::layer().json().with_ansi(false).with_writer(above).with_filter(verbosity.filter()).boxed(),
+        LogFormat::Text => fmt::layer()
+            .with_ansi(color)
+            .with_target(false)
+            .with_writer(above)
+            .with_filter(verbosity.filter())
+            .boxed(),
+        LogFormat::Json => fmt::layer()
+            .json()
+            .with_ansi(false)
+            .with_writer(above)
+            .with_filter(verbosity.filter())
+            .boxed(),
     });
     if let Some(path) = file {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)?;
         let file = Mutex::new(file);
         // A file is read later, by someone who could not ask for more then.
         let filter = verbosity.max_detailed().filter();
         layers.push(match format {
-            LogFormat::Text => fmt::layer().with_ansi(false).with_target(false).with_writer(file).with_filter(filter).boxed(),
-            LogFormat::Json => fmt::layer().json().with_ansi(false).with_writer(file).with_filter(filter).boxed(),
+            LogFormat::Text => fmt::layer()
+                .with_ansi(false)
+                .with_target(false)
+                .with_writer(file)
+                .with_filter(filter)
+                .boxed(),
+            LogFormat::Json => fmt::layer()
+                .json()
+                .with_ansi(false)
+                .with_writer(file)
+                .with_filter(filter)
+                .boxed(),
         });
     }
     // A second start in one process keeps the first one's subscriber.

@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
-use super::config::{Color, Config, Format, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues, UnusedColumns, providers_dir, read_text};
+use super::config::{
+    Color, Config, Format, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues,
+    UnusedColumns, providers_dir, read_text,
+};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::core::{FieldPath, Key, Policy, Problem, RecordKey, Scope};
 use crate::engine::{Digests, Keeping, Lane};
-use crate::provider::{Catalog, ProviderFiles, nearest};
+use crate::provider::{Catalog, LeafRules, ProviderFiles, nearest};
 use crate::source::{Encoding, Input, Source, SourceSettings, Survey};
 use crate::store::{digest_key, existing_key, key_path};
 
@@ -34,6 +37,8 @@ pub(super) struct Asked {
 pub(super) struct Session {
     pub(super) config: Config,
     pub(super) asked: Asked,
+    /// The leaf rules of each lane.
+    rules: Vec<Arc<Vec<LeafRules>>>,
 }
 
 /// A source that was opened and surveyed.
@@ -43,12 +48,18 @@ pub(super) struct Opened {
     pub(super) survey: Survey,
     /// Warnings of the file as a whole.
     pub(super) warnings: Vec<Problem>,
+    /// Whether white space around keys is removed.
+    pub(super) trim: bool,
 }
 
 /// Reads the providers: the built-in ones and those of a folder.
 pub(super) fn catalog(folder: Option<&Path>) -> Result<Catalog, Failure> {
-    let Some(folder) = folder else { return Ok(Catalog::load(&[])?) };
-    let cannot = |what: &Path, error: std::io::Error| Failure::say(ExitCode::Config, format!("{}: {error}", what.display()));
+    let Some(folder) = folder else {
+        return Ok(Catalog::load(&[])?);
+    };
+    let cannot = |what: &Path, error: std::io::Error| {
+        Failure::say(ExitCode::Config, format!("{}: {error}", what.display()))
+    };
     let mut folders: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| cannot(folder, error))? {
         let path = entry.map_err(|error| cannot(folder, error))?.path();
@@ -65,10 +76,15 @@ pub(super) fn catalog(folder: Option<&Path>) -> Result<Catalog, Failure> {
     let files = folders
         .iter()
         .map(|folder| {
-            Ok(ProviderFiles { manifest: read(folder.join("provider.toml"))?, contract: read(folder.join("contract.schema.json"))? })
+            Ok(ProviderFiles {
+                manifest: read(folder.join("provider.toml"))?,
+                contract: read(folder.join("contract.schema.json"))?,
+            })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    Catalog::load(&files).map_err(|error| Failure::from(error).during(format!("the providers in {}", folder.display())))
+    Catalog::load(&files).map_err(|error| {
+        Failure::from(error).during(format!("the providers in {}", folder.display()))
+    })
 }
 
 /// The providers that a command line names, with those of the configuration's
@@ -85,27 +101,51 @@ impl Session {
     /// Reads the configuration and narrows it to what was asked for.
     pub(super) fn open(common: &Common, asked: Asked) -> Result<Self, Failure> {
         let catalog = catalog_of(common)?;
-        let mut config = Config::read(&common.config, &catalog).map_err(|problems| Failure::config(&common.config, &problems))?;
+        let mut config = Config::read(&common.config, &catalog)
+            .map_err(|problems| Failure::config(&common.config, &problems))?;
         let names: Vec<String> = config.lanes.iter().map(|lane| lane.name.clone()).collect();
         for name in &asked.selection.provider {
             if !names.contains(name) {
-                let hint = nearest(name, &names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                let hint = nearest(name, &names)
+                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 let known = names.join(", ");
-                return Err(Failure::say(ExitCode::Usage, format!("--provider {name}: the configuration has {known}{hint}")));
+                return Err(Failure::say(
+                    ExitCode::Usage,
+                    format!("--provider {name}: the configuration has {known}{hint}"),
+                ));
             }
         }
         if !asked.selection.provider.is_empty() {
-            config.lanes.retain(|lane| asked.selection.provider.contains(&lane.name));
+            config
+                .lanes
+                .retain(|lane| asked.selection.provider.contains(&lane.name));
         }
         check_fields(&config.lanes, &asked.selection.fields)?;
-        Ok(Self { config, asked })
+        let rules = config
+            .lanes
+            .iter_mut()
+            .map(|lane| Arc::new(std::mem::take(&mut lane.rules)))
+            .collect();
+        Ok(Self {
+            config,
+            asked,
+            rules,
+        })
     }
 
     /// Whether the run sees the whole population.
     pub(super) fn scope(&self) -> Scope {
-        let Asked { selection, portion, .. } = &self.asked;
-        let narrowed = !selection.provider.is_empty() || !selection.only.is_empty() || !selection.fields.is_empty();
-        if narrowed || portion.partial || portion.limit.is_some() { Scope::Partial } else { Scope::Whole }
+        let Asked {
+            selection, portion, ..
+        } = &self.asked;
+        let narrowed = !selection.provider.is_empty()
+            || !selection.only.is_empty()
+            || !selection.fields.is_empty();
+        if narrowed || portion.partial || portion.limit.is_some() {
+            Scope::Partial
+        } else {
+            Scope::Whole
+        }
     }
 
     /// The keys asked for, in the spelling of the rows.
@@ -114,13 +154,23 @@ impl Session {
             return Ok(None);
         }
         let columns = self.config.source.key.len();
-        self.asked.selection.only.iter().map(|text| parse_key(text, columns)).collect::<Result<_, _>>().map(Some)
+        self.asked
+            .selection
+            .only
+            .iter()
+            .map(|text| parse_key(text, columns))
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// The state file: the sandbox has its own beside the real one.
     pub(super) fn state_path(&self) -> PathBuf {
         let path = self.config.state.path.clone();
-        if self.asked.sandbox.sandbox { sandbox_state(&path) } else { path }
+        if self.asked.sandbox.sandbox {
+            sandbox_state(&path)
+        } else {
+            path
+        }
     }
 
     /// The file that the sandbox keeps its records in.
@@ -140,12 +190,20 @@ impl Session {
 
     /// The renderings that are asked for as files.
     pub(super) fn report_files(&self) -> &[ReportFile] {
-        if self.asked.output.report.is_empty() { &self.config.run.report } else { &self.asked.output.report }
+        if self.asked.output.report.is_empty() {
+            &self.config.run.report
+        } else {
+            &self.asked.output.report
+        }
     }
 
     /// The rendering that stdout gets.
     pub(super) fn format(&self) -> Format {
-        self.asked.output.format.or(self.config.run.format).unwrap_or_default()
+        self.asked
+            .output
+            .format
+            .or(self.config.run.format)
+            .unwrap_or_default()
     }
 
     /// Whether every value is masked.
@@ -170,7 +228,7 @@ impl Session {
 
     fn key_file(&self) -> PathBuf {
         match &self.config.state.values {
-            StoredValues::Digest { key_file } => key_file.clone(),
+            StoredValues::Digest(key_file) => key_file.clone(),
             StoredValues::Plain => key_path(&self.state_path()),
         }
     }
@@ -178,7 +236,8 @@ impl Session {
     /// Opens the source, checks its header and surveys all of it.
     pub(super) fn open_source(&self) -> Result<Opened, Failure> {
         let table = &self.config.source;
-        let encoding = Encoding::parse(&table.encoding).map_err(|error| Failure::new(ExitCode::Config, error))?;
+        let encoding = Encoding::parse(&table.encoding)
+            .map_err(|error| Failure::new(ExitCode::Config, error))?;
         let settings = SourceSettings {
             input: match &table.path {
                 SourcePath::File(path) => Input::File(path.clone()),
@@ -193,16 +252,28 @@ impl Session {
         };
         let source = Source::open(&settings)?;
         let mut warnings = self.check_columns(source.header().names())?;
-        let ids: BTreeSet<usize> = self.config.lanes.iter().filter_map(|lane| source.header().position(&lane.id_column)).collect();
+        let ids: BTreeSet<usize> = self
+            .config
+            .lanes
+            .iter()
+            .filter_map(|lane| source.header().position(&lane.id_column))
+            .collect();
         let survey = source.survey(&ids.into_iter().collect::<Vec<_>>())?;
         warnings.extend(survey.warnings.iter().cloned());
-        Ok(Opened { source, survey, warnings })
+        Ok(Opened {
+            source,
+            survey,
+            warnings,
+        })
     }
 
     /// Every mapped column must be there; what nobody maps is named once.
     fn check_columns(&self, header: &[String]) -> Result<Vec<Problem>, Failure> {
         let mapped = |lane: &LaneConfig| {
-            let columns = lane.mappings.iter().flat_map(|mapping| mapping.cell.columns().to_vec());
+            let columns = lane
+                .mappings
+                .iter()
+                .flat_map(|mapping| mapping.cell.columns().to_vec());
             columns.chain([lane.id_column.clone()]).collect::<Vec<_>>()
         };
         let mut problems = Vec::new();
@@ -210,8 +281,12 @@ impl Session {
         for lane in &self.config.lanes {
             for column in mapped(lane) {
                 if !header.contains(&column) && used.insert(column.clone()) {
-                    let hint = nearest(&column, header).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                    let message = format!("the file has no such column, and [providers.{}] uses it{hint}", lane.name);
+                    let hint = nearest(&column, header)
+                        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                    let message = format!(
+                        "the file has no such column, and [providers.{}] uses it{hint}",
+                        lane.name
+                    );
                     problems.push(Problem::new("E_MISSING_COLUMN", message).column(column));
                 } else {
                     used.insert(column);
@@ -221,7 +296,11 @@ impl Session {
         if !problems.is_empty() {
             return Err(Failure::source(&problems));
         }
-        let unused: Vec<String> = header.iter().filter(|name| !used.contains(*name) && !name.is_empty()).map(|name| format!("`{name}`")).collect();
+        let unused: Vec<String> = header
+            .iter()
+            .filter(|name| !used.contains(*name) && !name.is_empty())
+            .map(|name| format!("`{name}`"))
+            .collect();
         if unused.is_empty() {
             return Ok(Vec::new());
         }
@@ -229,22 +308,29 @@ impl Session {
         match self.config.source.unused_columns {
             UnusedColumns::Ignore => Ok(Vec::new()),
             UnusedColumns::Warn => Ok(vec![Problem::new("W_UNUSED_COLUMN", message)]),
-            UnusedColumns::Error => Err(Failure::source(&[Problem::new("E_UNUSED_COLUMN", message)])),
+            UnusedColumns::Error => {
+                Err(Failure::source(&[Problem::new("E_UNUSED_COLUMN", message)]))
+            }
         }
     }
 
     /// The lanes, bound to the columns of the source. `base_urls` replaces
     /// where they send; what their state is bound to stays the same.
-    pub(super) fn lanes(&mut self, source: &Source, key: Option<&Key>, base_url: &dyn Fn(&str) -> Option<String>) -> Vec<Lane> {
+    pub(super) fn lanes(
+        &mut self,
+        source: &Source,
+        key: Option<&Key>,
+        base_url: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<Lane> {
         let position = |name: &String| source.header().position(name).unwrap_or(usize::MAX);
         let fields = &self.asked.selection.fields;
         let concurrency = self.asked.pace.concurrency.or(self.config.run.concurrency);
         let digests = match self.config.state.values {
-            StoredValues::Digest { .. } => Digests::All,
+            StoredValues::Digest(_) => Digests::All,
             StoredValues::Plain => Digests::Sensitive,
         };
         let mut lanes = Vec::new();
-        for (ordinal, lane) in self.config.lanes.iter_mut().enumerate() {
+        for (ordinal, (lane, rules)) in self.config.lanes.iter().zip(&self.rules).enumerate() {
             let mut mappings = lane.mappings.clone();
             for mapping in &mut mappings {
                 // A field that was not asked for is as if its mapping were
@@ -254,7 +340,8 @@ impl Session {
                 }
             }
             let mut limits = lane.limits.clone();
-            limits.concurrency = concurrency.map_or(limits.concurrency, |asked| asked.min(limits.concurrency));
+            limits.concurrency =
+                concurrency.map_or(limits.concurrency, |asked| asked.min(limits.concurrency));
             let settings = match base_url(&lane.name) {
                 Some(url) => lane.settings.clone().with("base_url", url),
                 None => lane.settings.clone(),
@@ -265,12 +352,18 @@ impl Session {
                 provider: Arc::clone(&lane.provider),
                 target: lane.provider.target(&lane.settings),
                 settings,
-                columns: mappings.iter().map(|m| m.cell.columns().iter().map(position).collect()).collect(),
+                columns: mappings
+                    .iter()
+                    .map(|m| m.cell.columns().iter().map(position).collect())
+                    .collect(),
                 mappings,
-                rules: std::mem::take(&mut lane.rules),
+                rules: Arc::clone(rules),
                 id_column: position(&lane.id_column),
                 limits,
-                keeping: Keeping { key: key.cloned(), digests },
+                keeping: Keeping {
+                    key: key.cloned(),
+                    digests,
+                },
             });
         }
         lanes
@@ -279,12 +372,20 @@ impl Session {
 
 /// A field asked for must be mapped in at least one lane.
 fn check_fields(lanes: &[LaneConfig], fields: &[FieldPath]) -> Result<(), Failure> {
-    let mapped: Vec<String> = lanes.iter().flat_map(|lane| &lane.mappings).map(|m| m.field.path.to_string()).collect();
+    let mapped: Vec<String> = lanes
+        .iter()
+        .flat_map(|lane| &lane.mappings)
+        .map(|m| m.field.path.to_string())
+        .collect();
     for field in fields {
         let text = field.to_string();
         if !mapped.contains(&text) {
-            let hint = nearest(&text, &mapped).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            return Err(Failure::say(ExitCode::Usage, format!("--fields {text}: no provider of this run maps it{hint}")));
+            let hint = nearest(&text, &mapped)
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(Failure::say(
+                ExitCode::Usage,
+                format!("--fields {text}: no provider of this run maps it{hint}"),
+            ));
         }
     }
     Ok(())
@@ -295,21 +396,35 @@ fn parse_key(text: &str, columns: usize) -> Result<RecordKey, Failure> {
     if columns == 1 {
         return Ok(RecordKey::from_cells([text]));
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_bytes());
     match reader.records().next() {
         Some(Ok(record)) if record.len() == columns => Ok(RecordKey::from_cells(record.iter())),
-        _ => Err(Failure::say(ExitCode::Usage, format!("--only: a key of this source is one CSV record of {columns} cells, for example `a,b`"))),
+        _ => Err(Failure::say(
+            ExitCode::Usage,
+            format!(
+                "--only: a key of this source is one CSV record of {columns} cells, for example `a,b`"
+            ),
+        )),
     }
 }
 
 /// The sandbox's state beside the real one: `x.db` and `x.sandbox.db`.
 pub(super) fn sandbox_state(state: &Path) -> PathBuf {
-    let extension = state.extension().map_or_else(|| "db".to_owned(), |e| e.to_string_lossy().into_owned());
+    let extension = state
+        .extension()
+        .map_or_else(|| "db".to_owned(), |e| e.to_string_lossy().into_owned());
     state.with_extension(format!("sandbox.{extension}"))
 }
 
 /// Whether output is coloured.
-pub(super) fn colours(asked: Option<Color>, configured: Option<Color>, terminal: bool, no_color: bool) -> bool {
+pub(super) fn colours(
+    asked: Option<Color>,
+    configured: Option<Color>,
+    terminal: bool,
+    no_color: bool,
+) -> bool {
     match asked.or(configured).unwrap_or_default() {
         Color::Always => true,
         Color::Never => false,

@@ -122,7 +122,6 @@ impl Store {
         )
     }
 
-<<<<<<< HEAD
     /// What became of one row of a run; `None` while nothing is recorded of it.
     pub fn outcome(
         &self,
@@ -139,7 +138,8 @@ impl Store {
         )?;
         let mut rows = statement.query(params![run_id, lane_id, int(line)])?;
         rows.next()?.map(read_outcome).transpose()
-=======
+    }
+
     /// Gives every recorded outcome of one client, in all lanes, oldest first.
     /// It reads the whole history: it serves one key at a time, not a file.
     pub fn outcomes_of<E: From<StoreError>>(
@@ -154,7 +154,6 @@ impl Store {
             key.as_str(),
             |row| each(read_outcome(row)?),
         )
->>>>>>> h-store
     }
 
     /// Gives every attempt of a run, in the order of the requests.

@@ -1,0 +1,132 @@
+//! `adopt --from source`: declares that the providers hold what the file says.
+//!
+//! Nothing is sent and nobody is asked; the snapshot is filled, so that the
+//! next run sends only what changes from here on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tempfile::tempfile;
+
+use crate::cli::clock;
+use crate::cli::details::Told;
+use crate::cli::exit::ExitCode;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Look, ReportFiles, Story, show};
+use crate::cli::planning::{Planned, guards, header, with_source};
+use crate::cli::reporting::{self, TOOL_VERSION};
+use crate::cli::session::Session;
+use crate::core::{LaneCounts, LeftOut, LeftOutReason, Scope, Trailer};
+use crate::engine::{PlanError, PlanWriter, Sealing, Takers, adopt};
+use crate::source::SourceError;
+use crate::store::{Adopted, Entry, Lock, RunEnd, RunExit, RunStart, Store};
+
+/// Runs the command.
+pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Failure> {
+    let files = ReportFiles::prepare(session.report_files())?;
+    let started = clock::now();
+    let run_id = clock::new_id(started)?;
+    let state = session.state_path();
+    let _lock = Lock::acquire(&state, &run_id, started, Duration::ZERO)?;
+    if session.asked.sandbox.fresh {
+        super::sandbox::forget(session)?;
+    }
+    let opened = session.open_source()?;
+    let mut store = Store::open(&state)?;
+    let key = session.key()?;
+    let lanes = session.lanes(&opened.source, Some(&key), &|_| None);
+    let header = header(session, &lanes, Some(&store))?;
+    let verdicts = guards(session, &opened, Some(&store))?;
+    let refused = verdicts
+        .iter()
+        .any(|verdict| verdict.ruling == crate::core::Ruling::Refused);
+    store.bind(&header.lanes)?;
+    let empty: BTreeMap<String, LaneCounts> = lanes
+        .iter()
+        .map(|lane| (lane.name.clone(), LaneCounts::default()))
+        .collect();
+    let run = store.begin(&RunStart {
+        run_id: run_id.clone(),
+        command: "adopt".to_owned(),
+        scope: header.scope,
+        started,
+        plan_sha256: None,
+        plan_path: None,
+        source_sha256: Some(crate::core::hex(&opened.survey.sha256)),
+        source_rows: Some(opened.survey.rows),
+        tool_version: TOOL_VERSION.to_owned(),
+        guards: verdicts.clone(),
+        allowed: Vec::new(),
+        lanes: empty,
+    })?;
+    let file = tempfile().map_err(|error| Failure::new(ExitCode::Io, error))?;
+    let mut writer = PlanWriter::begin(file, &header, Sealing::LeaveOut)?;
+    let mut trailer = Trailer {
+        source_sha256: crate::core::hex(&opened.survey.sha256),
+        source_rows: opened.survey.rows,
+        guards: verdicts,
+        warnings: opened.warnings.clone(),
+        ..Trailer::default()
+    };
+    let only = session.only()?;
+    for lane in lanes.iter().filter(|_| !refused) {
+        // The rows are judged against the state as it is, and written to it as
+        // they come: a row's own link never changes while it is adopted.
+        let reader = Store::open_read_only(&state)?;
+        let mut records = |records: Vec<Adopted>| {
+            Ok::<_, PlanError<SourceError>>(store.adopt(run, &lane.name, &records)?)
+        };
+        let mut invalid: Vec<Entry> = Vec::new();
+        let mut left_out = |left: LeftOut| {
+            if left.reason == LeftOutReason::Invalid {
+                invalid.push(Entry::LeftOut(left.clone(), clock::now()));
+            }
+            Ok(writer.left_out(left)?)
+        };
+        let mut takers = Takers {
+            records: &mut records,
+            left_out: &mut left_out,
+        };
+        let counts = with_source(&opened, |source| {
+            adopt(lane, source, reader.as_ref(), only.as_ref(), &mut takers)
+        })??;
+        store.record(run, &invalid)?;
+        trailer.lanes.insert(lane.name.clone(), counts);
+        if header.scope == Scope::Whole {
+            super::sync::remember(&mut store, lane)?;
+        }
+    }
+    let (trailer, file) = writer.finish(trailer)?;
+    let planned = Planned {
+        header,
+        trailer,
+        file,
+    };
+    let mut report = reporting::of_plan("adopt", &planned);
+    report.run_id = Some(run_id);
+    report.plan_id = None;
+    report.started = started.to_string();
+    let ended = clock::now();
+    report.ended = Some(ended.to_string());
+    let code = ExitCode::of(&reporting::exit_of_rows(&report));
+    report.exit = reporting::exit(code);
+    let counts = planned.trailer.lanes.clone();
+    store.end(
+        run,
+        &RunEnd {
+            exit: RunExit {
+                code: code.code(),
+                name: code.name().to_owned(),
+            },
+            at: ended,
+            lanes: counts,
+        },
+    )?;
+    let story = Story {
+        plan: &planned.file,
+        outcomes: None,
+    };
+    story.collect(&mut report)?;
+    show(&story, &report, look, files, Told::All)?;
+    Ok(code)
+}
