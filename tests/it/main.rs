@@ -1,1 +1,5 @@
-fn main() {}
+//! All integration tests, as one binary.
+
+// `cfg(test)` lets clippy know that functions here may unwrap as tests do.
+#[cfg(test)]
+mod config;
