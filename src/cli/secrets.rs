@@ -116,27 +116,38 @@ impl SecretError {
             _ => ExitCode::Config,
         }
     }
+
+    /// The stable code of the problem: `E_SECRET_MODE` for an unsafe file,
+    /// `E_SECRET` for the rest.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.exit_code() {
+            ExitCode::Auth => "E_SECRET_MODE",
+            _ => "E_SECRET",
+        }
+    }
 }
 
 impl SecretRefs {
-    /// Fetches every credential; all problems at once. `lookup` reads the
+    /// Fetches every credential; all problems at once, each with the name of
+    /// its secret (`token`, `username`, `password`). `lookup` reads the
     /// environment ([`super::config::variable`]).
     pub fn fetch(
         &self,
         lookup: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Secrets, Vec<SecretError>> {
+    ) -> Result<Secrets, Vec<(&'static str, SecretError)>> {
         let mut errors = Vec::new();
-        let mut fetch = |reference: &Option<SecretRef>| match reference.as_ref()?.fetch(&lookup) {
+        let mut fetch = |name, reference: Option<&SecretRef>| match reference?.fetch(&lookup) {
             Ok(secret) => Some(secret),
             Err(error) => {
-                errors.push(error);
+                errors.push((name, error));
                 None
             }
         };
         let secrets = Secrets {
-            token: fetch(&self.token),
-            username: fetch(&self.username),
-            password: fetch(&self.password),
+            token: fetch("token", self.token.as_ref()),
+            username: fetch("username", self.username.as_ref()),
+            password: fetch("password", self.password.as_ref()),
         };
         if errors.is_empty() {
             Ok(secrets)

@@ -13,6 +13,7 @@ use clientsync::provider::{Catalog, Limits, ProviderFiles, Quota, Window};
 
 mod fields;
 mod problems;
+mod refused;
 
 const FILE: &str = "conf/clientsync.toml";
 

@@ -73,6 +73,7 @@ fn a_secret_file_is_ours_alone() {
     for mode in [0o644, 0o640, 0o660, 0o602] {
         let error = file(b"canary-5ecret", mode).unwrap_err();
         assert_eq!(error.exit_code(), ExitCode::Auth);
+        assert_eq!(error.code(), "E_SECRET_MODE");
         assert!(shown(&error).contains("run: chmod 600 /"));
     }
 }
@@ -129,7 +130,9 @@ fn all_secrets_of_a_lane_are_asked_for_at_once() {
         username: Some(SecretRef::Env("A_NAME".into())),
         password: Some(SecretRef::Env("A_WORD".into())),
     };
-    assert_eq!(references.fetch(|_| None).unwrap_err().len(), 2);
+    let errors = references.fetch(|_| None).unwrap_err();
+    let names: Vec<&str> = errors.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["username", "password"]);
     let secrets = references.fetch(|name| Some(name.into())).unwrap();
     assert_eq!(secrets.username.unwrap().expose(), "A_NAME");
     assert_eq!(secrets.token, None);

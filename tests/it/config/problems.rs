@@ -1,7 +1,11 @@
 //! How problems are told: all at once, in the order of the file, each with its
 //! place, and never with a value of the file.
 
-use super::{NAME, bad, good, parse, with, with_fields};
+use std::path::Path;
+
+use clientsync::cli::config::Config;
+
+use super::{FILE, NAME, bad, good, parse, with, with_fields};
 
 #[test]
 fn all_problems_of_a_file_are_told_at_once() {
@@ -30,6 +34,22 @@ fn broken_toml_is_told_with_its_place_and_nothing_else() {
         ),
     ] {
         assert_eq!(bad(text), message, "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_ends_anywhere_is_told_with_places_inside_it() {
+    let catalog = super::catalog();
+    let text = include_str!("example.toml");
+    let ends = (0..text.len()).step_by(5);
+    for end in ends.filter(|end| text.is_char_boundary(*end)) {
+        let part = &text[..end];
+        let problems = Config::parse(part, Path::new(FILE), &catalog)
+            .err()
+            .unwrap_or_default();
+        let lines = part.matches('\n').count() + 1;
+        let inside = |line: usize| (1..=lines).contains(&line);
+        assert!(problems.iter().all(|p| inside(p.line)), "{problems:?}");
     }
 }
 
