@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod config;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_tokens;

@@ -77,7 +77,11 @@ fn min_rows(value: &Value<'_>) -> Option<u64> {
     if value.inner().as_str() == Some("off") {
         return Some(0);
     }
-    value.whole(0..=u64::MAX)
+    let rows = integer(value.inner()).and_then(|rows| u64::try_from(rows).ok());
+    if rows.is_none() {
+        value.refuse("must be a whole number of rows, or \"off\"");
+    }
+    rows
 }
 
 fn not_tighter(value: &Value<'_>, default: u32) {

@@ -107,11 +107,11 @@ fn provider(section: &mut Section<'_>, name: &str, catalog: &Catalog) -> Option<
         return Some(provider);
     }
     let known: Vec<String> = catalog.all().map(|p| p.name().to_owned()).collect();
-    let message = format!(
-        "is not a kind of provider; known are {}{}",
-        known.join(", "),
-        did_you_mean(&kind, &known)
-    );
+    let mut hint = did_you_mean(&kind, &known);
+    if hint.is_empty() {
+        hint = format!("; known are {}", known.join(", "));
+    }
+    let message = format!("is not a kind of provider{hint}");
     match given {
         Some(value) => value.refuse(message),
         None => section.refuse(format!(
@@ -206,7 +206,7 @@ fn reference(
     judge: impl Fn(&Value<'_>),
 ) -> Option<SecretRef> {
     let [literal, env, file, command] = *names;
-    if let Some(value) = section.take(literal) {
+    if let Some(value) = section.take_unlisted(literal) {
         value.refuse_as(
             "E_LITERAL_SECRET",
             format!("must not stand in the file; say where it is kept: {env} (a variable), {file} (a file of mode 0600) or {command} (a command that prints it)"),

@@ -167,15 +167,12 @@ fn read_document<'a>(
     } else {
         root.missing("version", "begin the file with `version = 1`");
     }
-    let source = match root.take("source") {
-        Some(value) => value
-            .section()
-            .map(|section| source::read(section, &directory)),
-        None => {
-            root.missing("source", "say which CSV file is read, and its key column");
-            None
-        }
-    };
+    if !root.has("source") {
+        root.missing("source", "say which CSV file is read, and its key column");
+    }
+    let source = root
+        .section("source")
+        .map(|section| source::read(section, &directory));
     let state = state::read(root.section("state"), &directory);
     let guards = guards::read(root.section("guards"), Guards::default());
     let run = run::read(root.section("run"), &directory);

@@ -69,9 +69,8 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> SourceTable {
         section.missing("path", "name the CSV file, or \"-\" for standard input");
     }
     let path = match section.text("path").as_deref() {
-        Some("-") => SourcePath::Stdin,
+        Some("-") | None => SourcePath::Stdin,
         Some(path) => SourcePath::File(directory.join(path)),
-        None => SourcePath::Stdin,
     };
     if !section.has("key") {
         section.missing(
