@@ -210,7 +210,11 @@ impl Lane {
         };
         let wrong = judge(&self.provider, &value, &stored);
         if let Some((field, message)) = wrong.first() {
-            let message = format!("{field}: {message}");
+            let message = if field.is_empty() {
+                format!("the body {message}")
+            } else {
+                format!("{field}: {message}")
+            };
             return answer::refusal(&self.provider, 400, &message, &wrong);
         }
         let applied = apply(&self.provider, &stored, &sent);
