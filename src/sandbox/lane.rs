@@ -15,7 +15,7 @@ use super::answer::{self, Reply};
 use super::apply::apply;
 use super::judge::judge;
 use super::records::RecordsFile;
-use super::route::{Route, Serves, routes};
+use super::route::{Matched, Route, Serves, routes};
 use super::throttle::Throttle;
 use super::{SandboxError, SandboxLane, UnknownIds, lane_error, lock, minimal};
 use crate::core::Json;
@@ -113,7 +113,7 @@ impl Lane {
             .iter()
             .filter(|route| route.method.as_str() == call.method)
             .find_map(|route| Some((route.serves, route.matches(call.segments)?)));
-        let Some((serves, id)) = found else {
+        let Some((serves, Matched { id })) = found else {
             return self.no_route();
         };
         if serves == Serves::Token {

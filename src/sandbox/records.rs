@@ -76,14 +76,14 @@ impl RecordsFile {
 
     /// Appends a record. After a failure the file ends with a whole line again.
     pub(super) fn append(&mut self, lane: &str, id: &str, record: &Json) -> io::Result<()> {
-        let line = line(lane, id, record);
+        let text = line(lane, id, record);
         let written = self
             .file
-            .write_all(line.as_bytes())
+            .write_all(text.as_bytes())
             .and_then(|()| self.file.flush());
         match written {
             Ok(()) => {
-                self.length += u64::try_from(line.len()).unwrap_or_default();
+                self.length += u64::try_from(text.len()).unwrap_or_default();
                 Ok(())
             }
             Err(error) => {
@@ -96,18 +96,18 @@ impl RecordsFile {
 
 fn line(lane: &str, id: &str, record: &Json) -> String {
     let text = |text: &str| Json::from_value(&Value::from(text));
-    let mut line = Json::Object(vec![
+    let mut entry = Json::Object(vec![
         ("lane".to_owned(), text(lane)),
         ("id".to_owned(), text(id)),
         ("record".to_owned(), record.clone()),
     ])
     .to_text();
-    line.push('\n');
-    line
+    entry.push('\n');
+    entry
 }
 
-fn parse(line: &[u8]) -> Option<(String, String, Json)> {
-    let mut json = Json::parse(line).ok()?;
+fn parse(entry: &[u8]) -> Option<(String, String, Json)> {
+    let mut json = Json::parse(entry).ok()?;
     let text = |json: &Json, name: &str| json.get(name)?.to_value().as_str().map(str::to_owned);
     let (lane, id) = (text(&json, "lane")?, text(&json, "id")?);
     Some((lane, id, json.remove("record")?))

@@ -35,6 +35,13 @@ struct Segment {
     after: Option<String>,
 }
 
+/// A path that is a route's.
+#[derive(Debug)]
+pub(super) struct Matched {
+    /// The id in it, where the route has one; its form is not checked.
+    pub(super) id: Option<String>,
+}
+
 /// All routes of a lane.
 pub(super) fn routes(
     lane: &str,
@@ -87,11 +94,10 @@ fn backwards(
         return None;
     }
     let fill = |text: &str| {
-        settings
-            .all()
-            .fold(Some(decode(text)?), |text, (name, value)| {
-                Some(text?.replace(&format!("{{{name}}}"), value))
-            })
+        let filled = settings.all().fold(decode(text)?, |text, (name, value)| {
+            text.replace(&format!("{{{name}}}"), value)
+        });
+        Some(filled)
     };
     let segments = path
         .strip_prefix('/')?
@@ -113,8 +119,8 @@ fn backwards(
 }
 
 impl Route {
-    /// Whether the decoded segments are this route's; with the id in them.
-    pub(super) fn matches(&self, segments: &[String]) -> Option<Option<String>> {
+    /// What the decoded segments hold, if they are this route's.
+    pub(super) fn matches(&self, segments: &[String]) -> Option<Matched> {
         if segments.len() != self.segments.len() {
             return None;
         }
@@ -129,6 +135,6 @@ impl Route {
                 }
             }
         }
-        Some(id)
+        Some(Matched { id })
     }
 }

@@ -41,7 +41,9 @@ impl Throttle {
             let full = seen.len() >= usize::try_from(quota.calls).unwrap_or(usize::MAX);
             if full && (is_write || !quota.writes_only) {
                 let oldest = seen.front().copied().unwrap_or(now);
-                wait = wait.max(Some(length - now.saturating_duration_since(oldest)));
+                wait = wait.max(Some(
+                    length.saturating_sub(now.saturating_duration_since(oldest)),
+                ));
             }
         }
         if let Some(wait) = wait {

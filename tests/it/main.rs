@@ -1,3 +1,5 @@
-//! The one integration binary: one file of tests per module.
+//! All integration tests, as one binary.
 
+// `cfg(test)` lets clippy know that functions here may unwrap as tests do.
+#[cfg(test)]
 mod sandbox;
