@@ -1,11 +1,13 @@
 //! Credentials, tokens, windows and what the log may show of them.
 
-use clientsync::provider::{Quota, Window};
-use clientsync::sandbox::Sandbox;
+use std::sync::Arc;
+
+use clientsync::provider::{Provider, Quota, Window};
+use clientsync::sandbox::{Credentials, Sandbox, SandboxSettings};
 
 use super::{
-    FORM, JSON, crm_key, login, login_form, post_cc, put_nx, raw_key, send, settings, started,
-    text, token,
+    CONTRACT, FORM, JSON, MANIFEST, crm_key, lane, login, login_form, post_cc, put_nx, raw_key,
+    send, settings, started, text, token,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,4 +139,27 @@ async fn the_request_log_masks_credentials() {
         cc.headers
             .contains(&("authorization".to_owned(), "[redacted]".to_owned()))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_in_a_header_of_its_own_is_masked_too() {
+    let manifest = MANIFEST.replace("\"bearer\"", "\"header\"\nheader = \"X-Key\"");
+    let provider = Arc::new(Provider::new(&manifest, CONTRACT).unwrap());
+    let at = Sandbox::start(SandboxSettings {
+        lanes: vec![lane("crm", &provider, None)],
+        ..settings(None)
+    })
+    .await
+    .unwrap();
+    let Some(Credentials::Token(token)) = at.secrets("crm") else {
+        panic!()
+    };
+    let key = format!("X-Key: {}", token.expose());
+    let path = "/crm/v1/ws%201/clients/7";
+    assert_eq!(
+        send(&at, "GET", path, &[&key, "X-Version: 2"], "").status,
+        404
+    );
+    let seen = at.requests().remove(0).headers;
+    assert!(seen.contains(&("x-key".to_owned(), "[redacted]".to_owned())));
 }

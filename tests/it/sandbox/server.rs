@@ -130,6 +130,8 @@ async fn hostile_input_gets_an_answer_and_the_sandbox_goes_on() {
         assert_eq!(answer.status, 400, "{}", answer.body);
         assert!(answer.json()["message"].is_string());
     }
+    let answer = post_cc(&at, &many);
+    assert!(answer.body.contains("too many members"), "{}", answer.body);
     let not_json = send(&at, "POST", "/cc/v1/clients/abc", &[&key, FORM], "{}");
     assert_eq!(not_json.status, 415);
 
