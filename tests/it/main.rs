@@ -12,6 +12,8 @@ mod http_tokens;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod sandbox;
+#[cfg(test)]
 mod source;
 #[cfg(test)]
 mod store;
