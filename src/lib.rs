@@ -1,10 +1,10 @@
 //! clientsync.
+pub mod cli;
 pub mod core;
-pub mod provider;
-pub mod source;
-pub mod store;
 pub mod engine;
 pub mod http;
+pub mod provider;
 pub mod report;
 pub mod sandbox;
-pub mod cli;
+pub mod source;
+pub mod store;

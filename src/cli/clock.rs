@@ -12,6 +12,11 @@ pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// A time as reports say it: RFC 3339, UTC, to the second.
+pub(super) fn text(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// The clock and the jitter of a run.
 pub(super) fn clock() -> Clock {
     Clock { now, share }

@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 
 /// Why the rows of a report end early.
 #[derive(Debug, Error)]
-pub enum DetailError {
+pub(super) enum DetailError {
     /// The plan file.
     #[error(transparent)]
     Plan(#[from] PlanFileError),
@@ -28,16 +28,16 @@ pub enum DetailError {
 
 /// Where the outcomes of a run are.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcomes<'a> {
+pub(super) struct Outcomes<'a> {
     /// The state.
-    pub store: &'a Store,
+    pub(super) store: &'a Store,
     /// The run.
-    pub run_id: &'a str,
+    pub(super) run_id: &'a str,
 }
 
 /// Which rows are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub(super) enum Told {
     /// All.
     All,
     /// Those that a person must look at; what went well was shown before.
@@ -48,7 +48,7 @@ pub enum Told {
 
 /// The rows of a plan, one after the other.
 #[derive(Debug)]
-pub struct Details<'a> {
+pub(super) struct Details<'a> {
     reader: PlanReader<BufReader<File>>,
     outcomes: Option<Outcomes<'a>>,
     told: Told,
@@ -58,7 +58,7 @@ pub struct Details<'a> {
 impl<'a> Details<'a> {
     /// Goes through a plan file from its beginning; `outcomes` is what became
     /// of its rows, where they were attempted.
-    pub fn new(
+    pub(super) fn new(
         plan: &File,
         outcomes: Option<Outcomes<'a>>,
         told: Told,

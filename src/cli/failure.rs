@@ -15,16 +15,16 @@ use crate::store::StoreError;
 
 /// A command that could not do its work.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// How the process ends.
-    pub code: ExitCode,
+    pub(super) code: ExitCode,
     /// What a person reads; never a cell's value.
-    pub error: anyhow::Error,
+    pub(super) error: anyhow::Error,
 }
 
 impl Failure {
     /// A failure with its exit code.
-    pub fn new(code: ExitCode, error: impl Into<anyhow::Error>) -> Self {
+    pub(super) fn new(code: ExitCode, error: impl Into<anyhow::Error>) -> Self {
         Self {
             code,
             error: error.into(),
@@ -32,7 +32,7 @@ impl Failure {
     }
 
     /// A failure in our own words.
-    pub fn say(code: ExitCode, text: impl fmt::Display) -> Self {
+    pub(super) fn say(code: ExitCode, text: impl fmt::Display) -> Self {
         Self {
             code,
             error: anyhow::anyhow!("{text}"),
@@ -41,7 +41,7 @@ impl Failure {
 
     /// The same failure, told with what was being done.
     #[must_use]
-    pub fn during(self, what: impl fmt::Display + Send + Sync + 'static) -> Self {
+    pub(super) fn during(self, what: impl fmt::Display + Send + Sync + 'static) -> Self {
         Self {
             code: self.code,
             error: self.error.context(what.to_string()),
@@ -50,7 +50,7 @@ impl Failure {
 
     /// The problems of a configuration file.
     #[must_use]
-    pub fn config(file: &std::path::Path, problems: &[ConfigProblem]) -> Self {
+    pub(super) fn config(file: &std::path::Path, problems: &[ConfigProblem]) -> Self {
         let lines: Vec<String> = problems
             .iter()
             .map(|problem| problem.render(file))
@@ -60,7 +60,7 @@ impl Failure {
 
     /// Problems of the source.
     #[must_use]
-    pub fn source(problems: &[Problem]) -> Self {
+    pub(super) fn source(problems: &[Problem]) -> Self {
         let lines: Vec<String> = problems.iter().map(problem_line).collect();
         Self::say(ExitCode::Data, lines.join("\n"))
     }
@@ -155,10 +155,13 @@ impl From<SandboxError> for Failure {
     }
 }
 
-impl From<Vec<SecretError>> for Failure {
-    fn from(errors: Vec<SecretError>) -> Self {
-        let codes: Vec<ExitCode> = errors.iter().map(SecretError::exit_code).collect();
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+impl From<Vec<(&'static str, SecretError)>> for Failure {
+    fn from(errors: Vec<(&'static str, SecretError)>) -> Self {
+        let codes: Vec<ExitCode> = errors.iter().map(|(_, error)| error.exit_code()).collect();
+        let lines: Vec<String> = errors
+            .iter()
+            .map(|(name, error)| format!("{name}: {error}"))
+            .collect();
         Self::say(ExitCode::of(&codes), lines.join("\n"))
     }
 }

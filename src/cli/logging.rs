@@ -21,7 +21,7 @@ use crate::report::Bars;
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verbosity {
+pub(super) enum Verbosity {
     /// `-q`: errors.
     Quiet,
     /// What a person at a terminal wants to know.
@@ -55,7 +55,7 @@ impl<'a> MakeWriter<'a> for AboveBars {
 }
 
 /// Starts logging. Called once, before anything that may log.
-pub fn start(
+pub(super) fn start(
     verbosity: Verbosity,
     format: LogFormat,
     color: bool,

@@ -15,7 +15,8 @@ use super::details::{DetailError, Details, Outcomes, Told};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::report::{
-    Collector, Colour, Report, ReportError, Style, Values, summary_line, write_json, write_text,
+    Collector, Colour, Ending, Report, ReportError, Style, Values, summary_line, write_json,
+    write_text,
 };
 
 /// How a command shows things.
@@ -36,7 +37,11 @@ impl Look {
         };
         Self {
             format,
-            style: Style { colour, values },
+            style: Style {
+                colour,
+                values,
+                ending: Ending::Exit,
+            },
             quiet,
         }
     }
@@ -83,7 +88,7 @@ impl ReportFiles {
         for (file, path, format) in self.0 {
             let plain = Style {
                 colour: Colour::Plain,
-                values: look.style.values,
+                ..look.style
             };
             let mut out = BufWriter::new(file);
             told.render(&mut out, report, format, plain, Told::All)?;

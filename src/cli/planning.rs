@@ -115,7 +115,7 @@ pub(super) fn header(
     Ok(Header {
         format: PLAN_FORMAT,
         plan_id: clock::new_id(now)?,
-        created: now.to_string(),
+        created: clock::text(now),
         config_sha256: session.config.sha256.clone(),
         scope: session.scope(),
         lanes: headers,

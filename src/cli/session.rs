@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
 use super::config::{
-    Color, Config, Format, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues,
-    UnusedColumns, providers_dir, read_text,
+    Color, Config, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues, UnusedColumns,
+    providers_dir, read_text,
 };
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -197,20 +197,6 @@ impl Session {
         }
     }
 
-    /// The rendering that stdout gets.
-    pub(super) fn format(&self) -> Format {
-        self.asked
-            .output
-            .format
-            .or(self.config.run.format)
-            .unwrap_or_default()
-    }
-
-    /// Whether every value is masked.
-    pub(super) fn hides_values(&self) -> bool {
-        self.asked.output.hide_values || self.config.run.hide_values.unwrap_or_default()
-    }
-
     /// The rate that the user allows, where it is lower than the limits.
     pub(super) fn tps_limit(&self) -> Option<f64> {
         self.asked.pace.tps_limit.or(self.config.run.tps_limit)
@@ -264,6 +250,7 @@ impl Session {
             source,
             survey,
             warnings,
+            trim: table.trim,
         })
     }
 
@@ -317,7 +304,7 @@ impl Session {
     /// The lanes, bound to the columns of the source. `base_urls` replaces
     /// where they send; what their state is bound to stays the same.
     pub(super) fn lanes(
-        &mut self,
+        &self,
         source: &Source,
         key: Option<&Key>,
         base_url: &dyn Fn(&str) -> Option<String>,
@@ -350,7 +337,13 @@ impl Session {
                 name: lane.name.clone(),
                 ordinal: u8::try_from(ordinal).unwrap_or(u8::MAX),
                 provider: Arc::clone(&lane.provider),
-                target: lane.provider.target(&lane.settings),
+                target: lane.provider.target(&if self.asked.sandbox.sandbox {
+                    lane.settings
+                        .clone()
+                        .with("base_url", "the sandbox".to_owned())
+                } else {
+                    lane.settings.clone()
+                }),
                 settings,
                 columns: mappings
                     .iter()

@@ -133,8 +133,9 @@ impl Store {
             return Ok(None);
         };
         let mut statement = self.connection.prepare_cached(
-            "SELECT lane.name AS lane, outcome.* FROM outcome JOIN lane USING (lane_id)
-             WHERE run_rid = (SELECT rid FROM run WHERE run_id = ?1) AND lane_id = ?2 AND line = ?3",
+            "SELECT lane.name AS lane, run.run_id, outcome.*
+             FROM outcome JOIN lane USING (lane_id) JOIN run ON run.rid = run_rid
+             WHERE run.run_id = ?1 AND lane_id = ?2 AND line = ?3",
         )?;
         let mut rows = statement.query(params![run_id, lane_id, int(line)])?;
         rows.next()?.map(read_outcome).transpose()

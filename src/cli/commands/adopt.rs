@@ -105,9 +105,9 @@ pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Fai
     let mut report = reporting::of_plan("adopt", &planned);
     report.run_id = Some(run_id);
     report.plan_id = None;
-    report.started = started.to_string();
+    report.started = clock::text(started);
     let ended = clock::now();
-    report.ended = Some(ended.to_string());
+    report.ended = Some(clock::text(ended));
     let code = ExitCode::of(&reporting::exit_of_rows(&report));
     report.exit = reporting::exit(code);
     let counts = planned.trailer.lanes.clone();

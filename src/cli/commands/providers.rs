@@ -38,8 +38,7 @@ pub(in crate::cli) fn show(catalog: &Catalog, name: &str, look: Look) -> Result<
 }
 
 /// One provider in the matrix.
-#[must_use]
-pub fn line(provider: &Provider) -> ProviderLine {
+fn line(provider: &Provider) -> ProviderLine {
     let manifest = &provider.manifest;
     let table = &manifest.limits;
     let mut limits: Vec<String> = table

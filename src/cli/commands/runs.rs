@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::clock;
 use crate::cli::config::{Config, Format};
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
@@ -84,8 +85,8 @@ fn run_line(run: RunRow) -> RunLine {
     RunLine {
         run_id: run.run_id,
         command: run.command,
-        started: run.started.to_string(),
-        ended: run.ended.map(|at| at.to_string()),
+        started: clock::text(run.started),
+        ended: run.ended.map(clock::text),
         exit: run.exit.map(|exit| Exit {
             code: exit.code,
             name: exit.name.into(),
@@ -112,7 +113,7 @@ fn attempt_line(attempt: AttemptRow) -> AttemptLine {
     AttemptLine {
         n: attempt.n,
         method: attempt.method,
-        started: attempt.started.to_string(),
+        started: clock::text(attempt.started),
         status: attempt.status,
         provider_request_id: attempt.provider_request_id,
         message: attempt.message,

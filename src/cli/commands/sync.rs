@@ -25,7 +25,7 @@ use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{
     ApplyLane, Lane, LaneEnd, Observer, PlanReader, Recorder, SentToday, Stop, Stopped, apply,
 };
-use crate::report::{Report, write_text};
+use crate::report::{Ending, Report, Style, write_text};
 use crate::store::{Counted, Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
@@ -63,9 +63,9 @@ pub(in crate::cli) fn run(
     let (path, file) = plan_file(session, &run_id)?;
     let planned = plan_into(file, session, &opened, &lanes, Some(&store), Some(&key))?;
     let mut report = reporting::of_plan("sync", &planned);
-    report.run_id = Some(run_id.clone());
-    report.started = started.to_string();
     show_plan(&planned, &mut report, look)?;
+    report.run_id = Some(run_id.clone());
+    report.started = clock::text(started);
     store.bind(&planned.header.lanes)?;
     let run = store.begin(&RunStart {
         run_id: run_id.clone(),
@@ -167,7 +167,7 @@ fn finish(
         },
     )?;
     destination.close(runtime);
-    report.ended = Some(ended.to_string());
+    report.ended = Some(clock::text(ended));
     report.exit = reporting::exit(code);
     for lane in report.providers.values_mut() {
         lane.estimate = None;
@@ -222,7 +222,11 @@ fn show_plan(planned: &Planned, report: &mut Report, look: Look) -> Result<(), F
         return Ok(());
     }
     let details = story.details(Told::All)?;
-    print(|out| write_text(out, report, look.style, details))
+    let style = Style {
+        ending: Ending::Open,
+        ..look.style
+    };
+    print(|out| write_text(out, report, style, details))
 }
 
 /// Rows that planning refused are outcomes too; skipped ones are in the plan.

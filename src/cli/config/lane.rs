@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fields;
-use super::guards::{self, Guards};
+use super::guards;
 use super::reader::{Section, Value, child, did_you_mean};
 use super::run::MAX_CONCURRENCY;
 use super::source::SourceTable;
 use crate::cli::secrets::{SecretRef, SecretRefs};
 use crate::core::Mapping;
+use crate::engine::Guards;
 use crate::provider::{Catalog, LeafRules, Limits, Provider, Quota, Settings, Window};
 
 /// One `[providers.NAME]` table.

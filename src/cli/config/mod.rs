@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use environment::variable;
-pub use guards::{Guards, Limit};
 pub use lane::LaneConfig;
 pub use problem::ConfigProblem;
 pub use run::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, RunTable, check_rate};
@@ -31,6 +30,7 @@ pub use source::{SourcePath, SourceTable, UnusedColumns};
 pub use state::{StateTable, StoredValues, parse_duration};
 
 use crate::core::sha256_hex;
+use crate::engine::Guards;
 use crate::provider::Catalog;
 use problem::{Problems, position};
 use reader::Section;

@@ -30,6 +30,18 @@ pub struct Style {
     pub colour: Colour,
     /// Whether it shows values.
     pub values: Values,
+    /// What its last line says.
+    pub ending: Ending,
+}
+
+/// What the last line of a text report says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// The exit code and its name.
+    #[default]
+    Exit,
+    /// Nothing: the command goes on.
+    Open,
 }
 
 /// Writes the report of a plan or of a run; of the details only the rows are
@@ -50,7 +62,7 @@ where
             1 => "what the 1 row says".to_owned(),
             n => format!("what the {} say", rows(n)),
         };
-        let last = sections::last_line(report, style.colour);
+        let last = sections::last_line(report, style);
         let text = format!("Nothing to do: every provider already holds {what}.\n{last}");
         out.write_all(text.as_bytes())?;
         out.flush()?;

@@ -11,7 +11,7 @@ use crate::report::table::{Align, Table};
 use crate::report::value::{self, Values, WORDS_HIDDEN};
 use crate::report::words::{counted, duration, length, number, rows};
 
-use super::Style;
+use super::{Ending, Style};
 
 /// All sections and the last line.
 pub(super) fn all(report: &Report, style: Style) -> String {
@@ -20,20 +20,25 @@ pub(super) fn all(report: &Report, style: Style) -> String {
     guards(&mut text, report, style.colour);
     fields(&mut text, report, style.colour);
     totals(&mut text, report, style.colour);
-    text.push('\n');
-    text.push_str(&last_line(report, style.colour));
+    if style.ending == Ending::Exit {
+        text.push('\n');
+    }
+    text.push_str(&last_line(report, style));
     text
 }
 
 /// The last line: the exit code and its name.
-pub(super) fn last_line(report: &Report, colour: Colour) -> String {
+pub(super) fn last_line(report: &Report, style: Style) -> String {
+    if style.ending == Ending::Open {
+        return String::new();
+    }
     let line = format!("exit {} {}", report.exit.code, escape(&report.exit.name));
     let paint = if report.exit.code == 0 {
         Paint::Green
     } else {
         Paint::Red
     };
-    format!("{}\n", colour.paint(paint, &line))
+    format!("{}\n", style.colour.paint(paint, &line))
 }
 
 /// The parts that the rows of a lane add up from.
