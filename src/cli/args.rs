@@ -122,7 +122,7 @@ pub struct Plan {
 #[command(after_help = "Examples:
   clientsync sync --dry-run                        the same as `clientsync plan`
   clientsync sync --limit 5                        a careful first run
-  clientsync sync --provider complycube            one provider
+  clientsync sync --provider crm                   one provider
   clientsync sync --tps-limit 2 -q                 from cron: slow, and silent when fine
   clientsync sync --sandbox                        try it; nothing leaves this machine
 

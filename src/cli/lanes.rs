@@ -18,6 +18,15 @@ use crate::sandbox::{
     Credentials as Played, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
 };
 
+/// The runtime on which lanes and the sandbox work.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    built.map_err(|error| Failure::new(ExitCode::Error, error))
+}
+
 /// Where lanes send.
 #[derive(Debug)]
 pub(super) enum Destination {

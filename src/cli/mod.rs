@@ -17,6 +17,7 @@ mod planning;
 mod reporting;
 mod run;
 pub mod secrets;
+mod sending;
 mod session;
 
 pub use run::main;

@@ -15,7 +15,7 @@ use super::details::{DetailError, Details, Outcomes, Told};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::report::{
-    Collector, Colour, Ending, Report, ReportError, Style, Values, summary_line, write_json,
+    Collector, Colour, Part, Report, ReportError, Style, Values, summary_line, write_json,
     write_text,
 };
 
@@ -40,7 +40,7 @@ impl Look {
             style: Style {
                 colour,
                 values,
-                ending: Ending::Exit,
+                part: Part::Whole,
             },
             quiet,
         }
@@ -173,7 +173,13 @@ pub(super) fn show(
             print(|out| Ok(writeln!(out, "{}", summary_line(report))?))
         };
     }
-    print(|out| story.render(out, report, look.format, look.style, told))
+    let part = if told == Told::Troubled {
+        Part::Outcome
+    } else {
+        Part::Whole
+    };
+    let style = Style { part, ..look.style };
+    print(|out| story.render(out, report, look.format, style, told))
 }
 
 /// Writes to stdout. A reader who has left is no failure.

@@ -11,7 +11,10 @@ use indicatif::ProgressDrawTarget;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::args::{AdoptFrom, Args, Command, Common, Output, ProvidersCommand, RunsCommand, parse};
+use super::args::{
+    AdoptFrom, Args, Command, Common, InSandbox, Output, Portion, Providers, ProvidersCommand,
+    Runs, RunsCommand, parse,
+};
 use super::commands::{self, plan::Changes};
 use super::config::{Config, RunTable, variable};
 use super::exit::ExitCode;
@@ -90,7 +93,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             commands::sync::run(&session, look, observer)
         }
         Command::Check(check) => {
-            let portion = super::args::Portion {
+            let portion = Portion {
                 partial: check.partial,
                 ..Default::default()
             };
@@ -117,7 +120,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             commands::adopt::run(&session, look)
         }
         Command::Sandbox(sandbox) => {
-            let served = super::args::InSandbox {
+            let served = InSandbox {
                 sandbox: true,
                 fresh: sandbox.fresh,
             };
@@ -130,45 +133,49 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             )?;
             commands::sandbox::run(&session, sandbox.port)
         }
-        Command::Runs(runs) => {
-            let catalog = catalog_of(&common)?;
-            let config = Config::read(&common.config, &catalog)
-                .map_err(|problems| Failure::config(&common.config, &problems))?;
-            match runs.show {
-                None => commands::runs::list(
-                    &config,
-                    look(
-                        &common,
-                        &config.run,
-                        &Output {
-                            format: runs.format,
-                            ..Output::default()
-                        },
-                    ),
-                ),
-                Some(RunsCommand::Show { id, output }) => {
-                    commands::runs::show(&config, &id, look(&common, &config.run, &output))
-                }
-            }
+        Command::Runs(runs) => history(&common, runs),
+        Command::Providers(providers) => catalogue(&common, providers),
+    }
+}
+
+fn history(common: &Common, runs: Runs) -> Result<ExitCode, Failure> {
+    let catalog = catalog_of(common)?;
+    let config = Config::read(&common.config, &catalog)
+        .map_err(|problems| Failure::config(&common.config, &problems))?;
+    match runs.show {
+        None => commands::runs::list(
+            &config,
+            look(
+                common,
+                &config.run,
+                &Output {
+                    format: runs.format,
+                    ..Output::default()
+                },
+            ),
+        ),
+        Some(RunsCommand::Show { id, output }) => {
+            commands::runs::show(&config, &id, look(common, &config.run, &output))
         }
-        Command::Providers(providers) => {
-            let catalog = catalog_of(&common)?;
-            let look = |format| {
-                look(
-                    &common,
-                    &RunTable::default(),
-                    &Output {
-                        format,
-                        ..Output::default()
-                    },
-                )
-            };
-            match providers.show {
-                None => commands::providers::list(&catalog, look(providers.format)),
-                Some(ProvidersCommand::Show { name, format }) => {
-                    commands::providers::show(&catalog, &name, look(format))
-                }
-            }
+    }
+}
+
+fn catalogue(common: &Common, providers: Providers) -> Result<ExitCode, Failure> {
+    let catalog = catalog_of(common)?;
+    let look = |format| {
+        look(
+            common,
+            &RunTable::default(),
+            &Output {
+                format,
+                ..Output::default()
+            },
+        )
+    };
+    match providers.show {
+        None => commands::providers::list(&catalog, look(providers.format)),
+        Some(ProvidersCommand::Show { name, format }) => {
+            commands::providers::show(&catalog, &name, look(format))
         }
     }
 }

@@ -88,12 +88,11 @@ impl Json {
                 let mut object: Vec<(String, Self)> = Vec::with_capacity(members.len());
                 for (name, member) in members {
                     let member = Self::from_raw(member, depth + 1)?;
-                    match places.get(&name) {
-                        Some(place) => object[*place].1 = member,
-                        None => {
-                            places.insert(name.clone(), object.len());
-                            object.push((name, member));
-                        }
+                    if let Some(place) = places.get(&name) {
+                        object[*place].1 = member;
+                    } else {
+                        places.insert(name.clone(), object.len());
+                        object.push((name, member));
                     }
                 }
                 Ok(Self::Object(object))

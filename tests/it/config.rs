@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clientsync::cli::config::{
-    Color, Config, ConfigProblem, Format, Guards, Limit, LogFormat, ReportFile, SourcePath,
-    StoredValues, UnusedColumns, providers_dir, read_text,
+    Color, Config, ConfigProblem, Format, LogFormat, ReportFile, SourcePath, StoredValues,
+    UnusedColumns, providers_dir, read_text,
 };
 use clientsync::cli::secrets::SecretRef;
 use clientsync::core::Blank;
+use clientsync::engine::{Guards, Limit};
 use clientsync::provider::{Catalog, Limits, ProviderFiles, Quota, Window};
 
 mod fields;

@@ -4,6 +4,7 @@
 //! next run sends only what changes from here on.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::time::Duration;
 
 use tempfile::tempfile;
@@ -15,11 +16,11 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{Look, ReportFiles, Story, show};
 use crate::cli::planning::{Planned, guards, header, with_source};
 use crate::cli::reporting::{self, TOOL_VERSION};
-use crate::cli::session::Session;
-use crate::core::{LaneCounts, LeftOut, LeftOutReason, Scope, Trailer};
-use crate::engine::{PlanError, PlanWriter, Sealing, Takers, adopt};
+use crate::cli::session::{Opened, Session};
+use crate::core::{LaneCounts, LeftOut, LeftOutReason, Ruling, Scope, Trailer, hex};
+use crate::engine::{Lane, PlanError, PlanWriter, Sealing, Takers, adopt};
 use crate::source::SourceError;
-use crate::store::{Adopted, Entry, Lock, RunEnd, RunExit, RunStart, Store};
+use crate::store::{Adopted, Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
 pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Failure> {
@@ -39,7 +40,7 @@ pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Fai
     let verdicts = guards(session, &opened, Some(&store))?;
     let refused = verdicts
         .iter()
-        .any(|verdict| verdict.ruling == crate::core::Ruling::Refused);
+        .any(|verdict| verdict.ruling == Ruling::Refused);
     store.bind(&header.lanes)?;
     let empty: BTreeMap<String, LaneCounts> = lanes
         .iter()
@@ -52,7 +53,7 @@ pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Fai
         started,
         plan_sha256: None,
         plan_path: None,
-        source_sha256: Some(crate::core::hex(&opened.survey.sha256)),
+        source_sha256: Some(hex(&opened.survey.sha256)),
         source_rows: Some(opened.survey.rows),
         tool_version: TOOL_VERSION.to_owned(),
         guards: verdicts.clone(),
@@ -62,35 +63,14 @@ pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Fai
     let file = tempfile().map_err(|error| Failure::new(ExitCode::Io, error))?;
     let mut writer = PlanWriter::begin(file, &header, Sealing::LeaveOut)?;
     let mut trailer = Trailer {
-        source_sha256: crate::core::hex(&opened.survey.sha256),
+        source_sha256: hex(&opened.survey.sha256),
         source_rows: opened.survey.rows,
         guards: verdicts,
         warnings: opened.warnings.clone(),
         ..Trailer::default()
     };
-    let only = session.only()?;
     for lane in lanes.iter().filter(|_| !refused) {
-        // The rows are judged against the state as it is, and written to it as
-        // they come: a row's own link never changes while it is adopted.
-        let reader = Store::open_read_only(&state)?;
-        let mut records = |records: Vec<Adopted>| {
-            Ok::<_, PlanError<SourceError>>(store.adopt(run, &lane.name, &records)?)
-        };
-        let mut invalid: Vec<Entry> = Vec::new();
-        let mut left_out = |left: LeftOut| {
-            if left.reason == LeftOutReason::Invalid {
-                invalid.push(Entry::LeftOut(left.clone(), clock::now()));
-            }
-            Ok(writer.left_out(left)?)
-        };
-        let mut takers = Takers {
-            records: &mut records,
-            left_out: &mut left_out,
-        };
-        let counts = with_source(&opened, |source| {
-            adopt(lane, source, reader.as_ref(), only.as_ref(), &mut takers)
-        })??;
-        store.record(run, &invalid)?;
+        let counts = take_over(session, &opened, lane, &mut store, run, &mut writer)?;
         trailer.lanes.insert(lane.name.clone(), counts);
         if header.scope == Scope::Whole {
             super::sync::remember(&mut store, lane)?;
@@ -129,4 +109,38 @@ pub(in crate::cli) fn run(session: &Session, look: Look) -> Result<ExitCode, Fai
     story.collect(&mut report)?;
     show(&story, &report, look, files, Told::All)?;
     Ok(code)
+}
+
+/// Takes over the rows of one lane.
+fn take_over(
+    session: &Session,
+    opened: &Opened,
+    lane: &Lane,
+    store: &mut Store,
+    run: OpenRun,
+    left: &mut PlanWriter<'_, File>,
+) -> Result<LaneCounts, Failure> {
+    let only = session.only()?;
+    // The rows are judged against the state as it was when they began: a row's
+    // own link never changes while it is adopted.
+    let before = Store::open_read_only(&session.state_path())?;
+    let mut invalid: Vec<Entry> = Vec::new();
+    let mut records = |records: Vec<Adopted>| {
+        Ok::<_, PlanError<SourceError>>(store.adopt(run, &lane.name, &records)?)
+    };
+    let mut left_out = |row: LeftOut| {
+        if row.reason == LeftOutReason::Invalid {
+            invalid.push(Entry::LeftOut(row.clone(), clock::now()));
+        }
+        Ok(left.left_out(row)?)
+    };
+    let mut takers = Takers {
+        records: &mut records,
+        left_out: &mut left_out,
+    };
+    let counts = with_source(opened, |source| {
+        adopt(lane, source, before.as_ref(), only.as_ref(), &mut takers)
+    })??;
+    store.record(run, &invalid)?;
+    Ok(counts)
 }

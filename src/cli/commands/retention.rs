@@ -32,7 +32,11 @@ pub(super) fn forget_old(
     };
     for plan in plans.flatten() {
         let name = plan.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".jsonl") && name < oldest && fs::remove_file(plan.path()).is_err() {
+        let is_plan = plan
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "jsonl");
+        if is_plan && name < oldest && fs::remove_file(plan.path()).is_err() {
             warn!("A saved plan older than keep_runs could not be removed.");
         }
     }

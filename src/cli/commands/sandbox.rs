@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::lanes::start_sandbox;
+use crate::cli::lanes::{runtime, start_sandbox};
 use crate::cli::output::print;
 use crate::cli::session::{Session, sandbox_state};
 use crate::sandbox::Credentials;
@@ -25,11 +25,7 @@ pub(in crate::cli) fn run(session: &Session, port: Option<u16>) -> Result<ExitCo
     if session.asked.sandbox.fresh {
         forget(session)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Error, error))?;
+    let runtime = runtime()?;
     let sandbox = start_sandbox(session, &runtime, port.unwrap_or_default())?;
     print(|out| {
         writeln!(

@@ -10,23 +10,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use jiff::Timestamp;
+use tracing::{error, info, warn};
 
 use crate::cli::clock;
+use crate::cli::config::Format;
 use crate::cli::details::{Outcomes, Told};
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::lanes::{Destination, transports};
+use crate::cli::lanes::{Destination, runtime};
 use crate::cli::output::{Look, ReportFiles, Story, print, show};
 use crate::cli::planning::{Planned, plan_into};
 use crate::cli::reporting::{self, TOOL_VERSION};
+use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
-use crate::engine::{
-    ApplyLane, Lane, LaneEnd, Observer, PlanReader, Recorder, SentToday, Stop, Stopped, apply,
-};
-use crate::report::{Ending, Report, Style, write_text};
-use crate::store::{Counted, Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
+use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
+use crate::report::{Part, Report, Style, write_text};
+use crate::store::{Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
 pub(in crate::cli) fn run(
@@ -39,150 +40,134 @@ pub(in crate::cli) fn run(
     let run_id = clock::new_id(started)?;
     let state = session.state_path();
     let lock = Lock::acquire(&state, &run_id, started, Duration::ZERO)?;
-    if session.asked.sandbox.fresh {
-        super::sandbox::forget(session)?;
-    }
     if let Some(previous) = lock.previous() {
         warn!(
             run = previous.run_id,
             "The previous run did not end by itself; what it left in doubt is sent again."
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Error, error))?;
+    if session.asked.sandbox.fresh {
+        super::sandbox::forget(session)?;
+    }
     let opened = session.open_source()?;
     let mut store = Store::open(&state)?;
     let key = session.key()?;
+    let runtime = runtime()?;
     let destination = Destination::open(session, &runtime)?;
     let lanes = session.lanes(&opened.source, Some(&key), &|lane| {
         destination.base_url(lane)
     });
     let (path, file) = plan_file(session, &run_id)?;
     let planned = plan_into(file, session, &opened, &lanes, Some(&store), Some(&key))?;
+    let lanes: Vec<Arc<Lane>> = lanes.into_iter().map(Arc::new).collect();
     let mut report = reporting::of_plan("sync", &planned);
-    show_plan(&planned, &mut report, look)?;
+    let told = show_plan(&planned, &mut report, look)?;
+    let refused = planned.trailer.refusals().next().is_some();
+    let ready = if refused {
+        Vec::new()
+    } else {
+        make_ready(session, &destination, &lanes, &planned, &path, &store)?
+    };
+    store.bind(&planned.header.lanes)?;
+    let run = store.begin(&run_start(&run_id, started, &planned, &path))?;
+    record_left_out(&mut store, run, &planned)?;
+    let mut codes = Vec::new();
+    let mut ends = std::collections::BTreeMap::new();
+    if !ready.is_empty() {
+        info!(run = run_id, "Sending.");
+        let Sent {
+            store: back,
+            recorded,
+            ends: ended,
+        } = send(ready, store, run, observer, &runtime)?;
+        (store, ends) = (back, ended);
+        if let Err(error) = recorded {
+            error!("What was sent could not be recorded: {error}. The next run settles it.");
+            codes.push(ExitCode::Io);
+        }
+    }
+    destination.close(&runtime);
+    for (name, end) in &ends {
+        codes.extend(end.stopped.as_ref().map(exit_of));
+        tell_end(&mut report, name, end);
+    }
+    codes.extend(reporting::exit_of_rows(&report));
+    let code = ExitCode::of(&codes);
     report.run_id = Some(run_id.clone());
     report.started = clock::text(started);
-    store.bind(&planned.header.lanes)?;
-    let run = store.begin(&RunStart {
-        run_id: run_id.clone(),
-        command: "sync".to_owned(),
-        scope: planned.header.scope,
-        started,
-        plan_sha256: Some(planned.trailer.sha256.clone()),
-        plan_path: Some(path.display().to_string()),
-        source_sha256: Some(planned.trailer.source_sha256.clone()),
-        source_rows: Some(planned.trailer.source_rows),
-        tool_version: TOOL_VERSION.to_owned(),
-        guards: planned.trailer.guards.clone(),
-        allowed: planned.trailer.allowed.clone(),
-        lanes: planned.trailer.lanes.clone(),
-    })?;
-    record_left_out(&mut store, run, &planned)?;
-    let refused = planned.trailer.refusals().next().is_some();
-    let nothing = planned
-        .trailer
-        .lanes
-        .values()
-        .all(|counts| counts.planned == 0);
-    let mut codes = reporting::exit_of_rows(&report);
-    if !refused && !nothing {
-        let lanes: Vec<Arc<Lane>> = lanes.into_iter().map(Arc::new).collect();
-        let applying = applying(session, &destination, &lanes, &planned, &path, &store)?;
-        info!(run = run_id, "Sending.");
-        let (recorder, recording) = Recorder::start(store, run);
-        let ends = runtime.block_on(apply(applying, recorder, observer, clock::clock()));
-        let Some((back, recorded)) = recording.finish() else {
-            return Err(Failure::say(
-                ExitCode::Error,
-                "internal error: the recorder ended without a word",
-            ));
-        };
-        store = back;
-        for (name, end) in &ends {
-            codes.extend(end.stopped.as_ref().map(exit_of));
-            tell_end(&mut report, name, end);
-        }
-        codes.extend(reporting::exit_of_rows(&report));
-        if let Err(error) = recorded {
-            return Err(
-                Failure::from(error).during("recording what was sent; the next run settles it")
-            );
-        }
-        remember_fields(&mut store, &lanes, &planned, &ends)?;
-    } else if !refused {
-        remember_all(&mut store, &lanes, planned.header.scope)?;
-    }
-    finish(
-        session,
-        store,
-        run,
-        &run_id,
-        &planned,
-        report,
-        ExitCode::of(&codes),
-        look,
-        files,
-        destination,
-        &runtime,
-    )
+    let ended = end(&mut store, run, &mut report, code).and_then(|()| {
+        let finished =
+            |lane: &&Arc<Lane>| ends.get(&lane.name).is_none_or(|end| end.stopped.is_none());
+        let known = !refused && planned.header.scope == Scope::Whole;
+        lanes
+            .iter()
+            .filter(finished)
+            .filter(|_| known)
+            .try_for_each(|lane| remember(&mut store, lane))
+    });
+    let story = Story {
+        plan: &planned.file,
+        outcomes: Some(Outcomes {
+            store: &store,
+            run_id: &run_id,
+        }),
+    };
+    story.collect(&mut report)?;
+    show(&story, &report, look, files, told)?;
+    ended?;
+    super::retention::forget_old(session, &mut store, clock::now())?;
+    Ok(code)
 }
 
-/// Ends the run: the state first, then the report.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the end of a run gathers all that the run was made of"
-)]
-fn finish(
-    session: &Session,
-    mut store: Store,
+fn run_start(run_id: &str, started: Timestamp, planned: &Planned, path: &Path) -> RunStart {
+    let Planned {
+        header, trailer, ..
+    } = planned;
+    RunStart {
+        run_id: run_id.to_owned(),
+        command: "sync".to_owned(),
+        scope: header.scope,
+        started,
+        plan_sha256: Some(trailer.sha256.clone()),
+        plan_path: Some(path.display().to_string()),
+        source_sha256: Some(trailer.source_sha256.clone()),
+        source_rows: Some(trailer.source_rows),
+        tool_version: TOOL_VERSION.to_owned(),
+        guards: trailer.guards.clone(),
+        allowed: trailer.allowed.clone(),
+        lanes: trailer.lanes.clone(),
+    }
+}
+
+/// Records how the run ends, with the counts that its report shows.
+fn end(
+    store: &mut Store,
     run: OpenRun,
-    run_id: &str,
-    planned: &Planned,
-    mut report: Report,
+    report: &mut Report,
     code: ExitCode,
-    look: Look,
-    files: ReportFiles,
-    destination: Destination,
-    runtime: &tokio::runtime::Runtime,
-) -> Result<ExitCode, Failure> {
-    let ended = clock::now();
+) -> Result<(), Failure> {
+    let at = clock::now();
+    report.ended = Some(clock::text(at));
+    report.exit = reporting::exit(code);
+    for lane in report.providers.values_mut() {
+        lane.estimate = None;
+    }
     let lanes = report
         .providers
         .iter()
         .map(|(name, lane)| (name.clone(), lane.counts.clone()))
         .collect();
-    store.end(
+    Ok(store.end(
         run,
         &RunEnd {
             exit: RunExit {
                 code: code.code(),
                 name: code.name().to_owned(),
             },
-            at: ended,
+            at,
             lanes,
         },
-    )?;
-    destination.close(runtime);
-    report.ended = Some(clock::text(ended));
-    report.exit = reporting::exit(code);
-    for lane in report.providers.values_mut() {
-        lane.estimate = None;
-    }
-    let story = Story {
-        plan: &planned.file,
-        outcomes: Some(Outcomes {
-            store: &store,
-            run_id,
-        }),
-    };
-    story.collect(&mut report)?;
-    show(&story, &report, look, files, Told::Troubled)?;
-    super::retention::forget_old(session, &mut store, ended)?;
-    Ok(code)
+    )?)
 }
 
 /// The plan file of a run: beside the state, for no one else to read.
@@ -211,22 +196,31 @@ fn plan_file(session: &Session, run_id: &str) -> Result<(PathBuf, File), Failure
     Ok((path, file))
 }
 
-/// Shows the plan before anything is sent; a program gets one report at the end.
-fn show_plan(planned: &Planned, report: &mut Report, look: Look) -> Result<(), Failure> {
+/// Shows the plan before anything is sent. A program gets one report at the
+/// end, and where there is nothing to send the end says it all. Returns what
+/// is left to tell then.
+fn show_plan(planned: &Planned, report: &mut Report, look: Look) -> Result<Told, Failure> {
+    let nothing = planned
+        .trailer
+        .lanes
+        .values()
+        .all(|counts| counts.planned == 0);
+    let refused = planned.trailer.refusals().next().is_some();
+    if look.quiet || nothing || refused || look.format != Format::Text {
+        return Ok(Told::All);
+    }
     let story = Story {
         plan: &planned.file,
         outcomes: None,
     };
     story.collect(report)?;
-    if look.quiet || look.format != crate::cli::config::Format::Text {
-        return Ok(());
-    }
     let details = story.details(Told::All)?;
     let style = Style {
-        ending: Ending::Open,
+        part: Part::Plan,
         ..look.style
     };
-    print(|out| write_text(out, report, style, details))
+    print(|out| write_text(out, report, style, details))?;
+    Ok(Told::Troubled)
 }
 
 /// Rows that planning refused are outcomes too; skipped ones are in the plan.
@@ -261,61 +255,6 @@ fn record_left_out(store: &mut Store, run: OpenRun, planned: &Planned) -> Result
     Ok(())
 }
 
-/// The lanes that have something to send, each with its own reader of the plan.
-fn applying(
-    session: &Session,
-    destination: &Destination,
-    lanes: &[Arc<Lane>],
-    planned: &Planned,
-    path: &Path,
-    store: &Store,
-) -> Result<Vec<ApplyLane<crate::http::LaneTransport>>, Failure> {
-    let busy: Vec<&Arc<Lane>> = lanes
-        .iter()
-        .filter(|lane| {
-            planned
-                .trailer
-                .lanes
-                .get(&lane.name)
-                .is_some_and(|counts| counts.planned > 0)
-        })
-        .collect();
-    let transports = transports(session, destination, &busy)?;
-    let day = clock::now()
-        .to_string()
-        .split('T')
-        .next()
-        .map(|day| format!("{day}T00:00:00Z"))
-        .unwrap_or_default();
-    let midnight = day.parse().unwrap_or_else(|_| clock::now());
-    let mut applying = Vec::new();
-    for (lane, transport) in busy.into_iter().zip(transports) {
-        let sent = |counted| {
-            store
-                .requests_since(&lane.name, midnight, counted)
-                .map(|sent| u64::try_from(sent.len()).unwrap_or(u64::MAX))
-        };
-        let plan = File::open(path).map_err(|error| Failure::new(ExitCode::Io, error))?;
-        applying.push(ApplyLane {
-            lane: Arc::clone(lane),
-            transport,
-            tps_limit: session.tps_limit(),
-            sent_today: SentToday {
-                requests: sent(Counted::Requests)?,
-                writes: sent(Counted::Writes)?,
-            },
-            counts: planned
-                .trailer
-                .lanes
-                .get(&lane.name)
-                .cloned()
-                .unwrap_or_default(),
-            plan: Box::new(BufReader::new(plan)),
-        });
-    }
-    Ok(applying)
-}
-
 fn tell_end(report: &mut Report, name: &str, end: &LaneEnd) {
     if let Some(lane) = report.providers.get_mut(name) {
         lane.counts = end.counts.clone();
@@ -323,38 +262,7 @@ fn tell_end(report: &mut Report, name: &str, end: &LaneEnd) {
     }
 }
 
-fn exit_of(stopped: &Stopped) -> ExitCode {
-    match stopped {
-        Stopped::Provider(Stop::Deferred, _) => ExitCode::Deferred,
-        Stopped::Provider(Stop::Unusable, _) => ExitCode::Error,
-        Stopped::Provider(Stop::Credentials, _) => ExitCode::Auth,
-        Stopped::NotRecorded | Stopped::Plan(_) => ExitCode::Io,
-    }
-}
-
 /// A lane that went through a whole file knows its mapped fields from now on.
-fn remember_fields(
-    store: &mut Store,
-    lanes: &[Arc<Lane>],
-    planned: &Planned,
-    ends: &std::collections::BTreeMap<String, LaneEnd>,
-) -> Result<(), Failure> {
-    for lane in lanes {
-        let whole = ends.get(&lane.name).is_none_or(|end| end.stopped.is_none());
-        if whole && planned.header.scope == Scope::Whole {
-            remember(store, lane)?;
-        }
-    }
-    Ok(())
-}
-
-fn remember_all(store: &mut Store, lanes: &[Lane], scope: Scope) -> Result<(), Failure> {
-    if scope == Scope::Whole {
-        lanes.iter().try_for_each(|lane| remember(store, lane))?;
-    }
-    Ok(())
-}
-
 pub(super) fn remember(store: &mut Store, lane: &Lane) -> Result<(), Failure> {
     let fields = lane
         .mappings
