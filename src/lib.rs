@@ -5,5 +5,6 @@ pub mod engine;
 pub mod http;
 pub mod provider;
 pub mod report;
+pub mod sandbox;
 pub mod source;
 pub mod store;

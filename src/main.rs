@@ -1,2 +1,5 @@
-//! clientsync.
-fn main() {}
+//! The `clientsync` program; all of it is in the library.
+
+fn main() -> std::process::ExitCode {
+    clientsync::cli::main()
+}

@@ -15,7 +15,7 @@ use super::config::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check
 use super::exit::ExitCode;
 use crate::core::FieldPath;
 
-/// Keeps the client records held by SaaS providers equal to a CSV file.
+/// Keeps the client records of other systems equal to a CSV file.
 ///
 /// It compares the rows with what each provider last acknowledged, sends the
 /// smallest update that says the difference, at the provider's pace, and
@@ -33,6 +33,7 @@ pub struct Args {
 
 /// Flags of every command.
 #[derive(Clone, Debug, Flags)]
+#[command(next_help_heading = "Everywhere")]
 pub struct Common {
     /// The configuration file
     #[arg(
@@ -96,6 +97,12 @@ pub enum Command {
 
 A plan needs no secret, sends nothing, and creates no file beside the state.")]
 pub struct Plan {
+    /// Exit with 2 when there are changes: something was expected to be in step
+    #[arg(long)]
+    pub expect_no_changes: bool,
+    /// Exit with 2 when there are changes, with 0 when there are none
+    #[arg(long)]
+    pub detailed_exitcode: bool,
     /// Which rows, fields and providers.
     #[command(flatten)]
     pub selection: Selection,
@@ -105,12 +112,6 @@ pub struct Plan {
     /// Where to send.
     #[command(flatten)]
     pub sandbox: InSandbox,
-    /// Exit with 2 when there are changes: something was expected to be in step
-    #[arg(long)]
-    pub expect_no_changes: bool,
-    /// Exit with 2 when there are changes, with 0 when there are none
-    #[arg(long)]
-    pub detailed_exitcode: bool,
     /// What is shown.
     #[command(flatten)]
     pub output: Output,
@@ -121,7 +122,7 @@ pub struct Plan {
 #[command(after_help = "Examples:
   clientsync sync --dry-run                        the same as `clientsync plan`
   clientsync sync --limit 5                        a careful first run
-  clientsync sync --provider complycube            one provider
+  clientsync sync --provider crm                   one provider
   clientsync sync --tps-limit 2 -q                 from cron: slow, and silent when fine
   clientsync sync --sandbox                        try it; nothing leaves this machine
 
@@ -131,6 +132,12 @@ pub struct Sync {
     /// Show what would change and send nothing, as `plan` does
     #[arg(long)]
     pub dry_run: bool,
+    /// With --dry-run: exit with 2 when there are changes
+    #[arg(long, requires = "dry_run")]
+    pub expect_no_changes: bool,
+    /// With --dry-run: exit with 2 when there are changes, with 0 when there are none
+    #[arg(long, requires = "dry_run")]
+    pub detailed_exitcode: bool,
     /// Which rows, fields and providers.
     #[command(flatten)]
     pub selection: Selection,
@@ -143,12 +150,6 @@ pub struct Sync {
     /// Where to send.
     #[command(flatten)]
     pub sandbox: InSandbox,
-    /// With --dry-run: exit with 2 when there are changes
-    #[arg(long, requires = "dry_run")]
-    pub expect_no_changes: bool,
-    /// With --dry-run: exit with 2 when there are changes, with 0 when there are none
-    #[arg(long, requires = "dry_run")]
-    pub detailed_exitcode: bool,
     /// What is shown.
     #[command(flatten)]
     pub output: Output,
@@ -161,7 +162,7 @@ pub struct Check {
     #[command(flatten)]
     pub selection: Selection,
     /// The file is not the whole population: a smaller one is no problem
-    #[arg(long)]
+    #[arg(long, help_heading = "Selection")]
     pub partial: bool,
     /// Where to send.
     #[command(flatten)]
@@ -361,143 +362,4 @@ fn adopt_from(text: &str) -> Result<AdoptFrom, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn typed(line: &str) -> Result<Args, (ExitCode, String)> {
-        parse(std::iter::once("clientsync").chain(line.split_whitespace()))
-    }
-
-    #[test]
-    fn the_commands_and_flags_are_consistent() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_is_understood_on_its_commands() {
-        let narrow = "--provider a --provider b --only 1 --only eu,2 --fields email,/metadata/a.b";
-        let output = "--format json --report r.txt --report r.json --hide-values";
-        let all = "-c x.toml --providers-dir d -vv --log-format json --log-file l --no-progress --color never";
-        for line in [
-            format!(
-                "plan {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --expect-no-changes --detailed-exitcode"
-            ),
-            format!(
-                "sync {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --tps-limit 0.5 --concurrency 4"
-            ),
-            "sync --dry-run --expect-no-changes --detailed-exitcode".to_owned(),
-            format!("check {narrow} {output} {all} --partial --sandbox --fresh"),
-            format!(
-                "adopt --from source {narrow} {output} {all} --sandbox --fresh --tps-limit 2 --concurrency 1"
-            ),
-            format!("runs {all} --format json"),
-            format!("runs show 7 {output} {all}"),
-            format!("providers {all} --format json"),
-            format!("providers show x {all} --format json"),
-            format!("sandbox {all} --port 8080 --fresh"),
-            "-q plan".to_owned(),
-        ] {
-            if let Err((_, text)) = typed(&line) {
-                panic!("{line}\n{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_typed_is_what_is_read() {
-        let args = typed("plan --fields email,metadata.tier --report out/r.json -vv").unwrap();
-        assert_eq!(args.common.config, PathBuf::from("clientsync.toml"));
-        assert_eq!(args.common.verbose, 2);
-        let Command::Plan(plan) = args.command else {
-            panic!("another command");
-        };
-        let paths: Vec<String> = plan
-            .selection
-            .fields
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(paths, ["email", "metadata.tier"]);
-        let report = ReportFile {
-            path: "out/r.json".into(),
-            format: Format::Json,
-        };
-        assert_eq!(plan.output.report, [report]);
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_a_usage_error() {
-        for line in [
-            "",
-            "sink",
-            "sync --dry-run --apply",
-            "sync --limit",
-            "sync --limit 0",
-            "sync --limit -1",
-            "sync --token abc",
-            "sync --detailed-exitcode",
-            "sync --expect-no-changes",
-            "check --detailed-exitcode",
-            "check --limit 3",
-            "plan --tps-limit 1",
-            "plan --fresh",
-            "plan --max-duration 0",
-            "plan --format csv",
-            "plan --report out.pdf",
-            "plan --report out.html",
-            "plan --fields a..b",
-            "plan --only=",
-            "plan extra",
-            "plan -q -v",
-            "plan --color sometimes",
-            "sync --tps-limit 0",
-            "sync --tps-limit -1",
-            "sync --tps-limit nan",
-            "sync --tps-limit inf",
-            "sync --tps-limit 1e308",
-            "sync --concurrency 0",
-            "sync --concurrency 257",
-            "adopt",
-            "adopt --from provider",
-            "adopt --from file",
-            "runs show",
-            "providers show",
-            "sandbox --port 0",
-            "sandbox --port 70000",
-        ] {
-            let (code, text) = typed(line).expect_err(line);
-            assert_eq!(code, ExitCode::Usage, "{line}");
-            assert!(!text.is_empty(), "{line}");
-        }
-    }
-
-    #[test]
-    fn help_and_version_end_well() {
-        for line in [
-            "--help",
-            "-h",
-            "--version",
-            "help sync",
-            "plan --help",
-            "sync --help",
-            "runs show --help",
-        ] {
-            let (code, text) = typed(line).expect_err(line);
-            assert_eq!(code, ExitCode::Ok, "{line}");
-            assert!(text.contains("clientsync"), "{line}: {text}");
-        }
-        let (_, text) = typed("sync --help").unwrap_err();
-        assert!(
-            text.contains("Examples:\n  clientsync sync --dry-run"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn adopting_from_the_provider_is_announced() {
-        let (_, text) = typed("adopt --from provider").unwrap_err();
-        assert!(text.contains("is not available yet"), "{text}");
-    }
-}
+mod tests;

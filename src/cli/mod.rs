@@ -4,6 +4,20 @@
 //! This layer wires the others and is the only one that reads the environment.
 
 pub mod args;
+mod clock;
+mod commands;
 pub mod config;
+mod details;
 pub mod exit;
+mod failure;
+mod lanes;
+mod logging;
+mod output;
+mod planning;
+mod reporting;
+mod run;
 pub mod secrets;
+mod sending;
+mod session;
+
+pub use run::main;

@@ -5,6 +5,7 @@
 //! another number, and a 23-digit integer into a float. It must never reformat
 //! a scalar, and it must never be built deeper than [`MAX_DEPTH`].
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -83,11 +84,18 @@ impl Json {
         match text.as_bytes().first() {
             Some(b'{') => {
                 let Members(members) = serde_json::from_str(text).map_err(syntax)?;
-                let mut object = Self::object();
+                let mut places: HashMap<String, usize> = HashMap::new();
+                let mut object: Vec<(String, Self)> = Vec::with_capacity(members.len());
                 for (name, member) in members {
-                    object.set(&name, Self::from_raw(member, depth + 1)?);
+                    let member = Self::from_raw(member, depth + 1)?;
+                    if let Some(place) = places.get(&name) {
+                        object[*place].1 = member;
+                    } else {
+                        places.insert(name.clone(), object.len());
+                        object.push((name, member));
+                    }
                 }
-                Ok(object)
+                Ok(Self::Object(object))
             }
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(text).map_err(syntax)?;

@@ -8,29 +8,40 @@ use crate::core::{GuardVerdict, Ruling, Scope};
 const FLOOR: u64 = 10;
 
 /// The limits of one lane, or of all.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guards {
-    /// The fewest rows a source may have.
+    /// The fewest rows a source may have; 0 is off.
     pub min_rows: u64,
     /// How many rows fewer than the last good run a source may have.
     pub max_row_drop: Limit,
 }
 
 /// A limit of a guard.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// A share of what is known, in percent.
-    Percent(f64),
+    /// A share of what is known, in hundredths of a percent: 10% is 1000.
+    Share(u32),
     /// A number.
     Count(u64),
     /// No limit.
     Off,
 }
 
+impl Default for Guards {
+    /// At least one row, and at most 10% fewer than before.
+    fn default() -> Self {
+        Self {
+            min_rows: 1,
+            max_row_drop: Limit::Share(1_000),
+        }
+    }
+}
+
 impl std::fmt::Display for Limit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Percent(share) => write!(f, "{share}%"),
+            Self::Share(share) if share % 100 == 0 => write!(f, "{}%", share / 100),
+            Self::Share(share) => write!(f, "{}.{:02}%", share / 100, share % 100),
             Self::Count(count) => write!(f, "{count}"),
             Self::Off => f.write_str("off"),
         }
@@ -87,13 +98,14 @@ pub fn judge_rows(guards: &Guards, rows: Rows, lane: Option<&str>) -> Vec<GuardV
     let refused = match guards.max_row_drop {
         Limit::Off => false,
         Limit::Count(most) => dropped > most,
-        Limit::Percent(_) if before < FLOOR => false,
-        Limit::Percent(share) => percent(dropped, before) > share,
+        Limit::Share(_) if before < FLOOR => false,
+        Limit::Share(share) => hundredths(dropped, before) > u128::from(share),
     };
     let message = format!(
-        "{} rows now, {before} in the last good run: {dropped} fewer ({:.2}%), the limit is {}{}",
+        "{} rows now, {before} in the last good run: {dropped} fewer ({}.{:02}%), the limit is {}{}",
         rows.now,
-        percent(dropped, before),
+        hundredths(dropped, before) / 100,
+        hundredths(dropped, before) % 100,
         guards.max_row_drop,
         if refused {
             format!(
@@ -107,16 +119,10 @@ pub fn judge_rows(guards: &Guards, rows: Rows, lane: Option<&str>) -> Vec<GuardV
     verdicts
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of rows are far below 2^52, and a percentage is for judging"
-)]
-fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 * 100.0 / whole as f64
-    }
+/// A share in hundredths of a percent, rounded up: a limit is never passed by
+/// a rounding.
+fn hundredths(part: u64, whole: u64) -> u128 {
+    (u128::from(part) * 10_000).div_ceil(u128::from(whole.max(1)))
 }
 
 #[cfg(test)]
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_drop_is_judged_from_ten_rows_on_and_only_for_whole_files() {
-        let ten = Limit::Percent(10.0);
+        let ten = Limit::Share(1_000);
         assert_eq!(refused(89, Some(100), Scope::Whole, ten), ["max_row_drop"]);
         assert!(refused(90, Some(100), Scope::Whole, ten).is_empty());
         assert!(refused(200, Some(100), Scope::Whole, ten).is_empty());
@@ -169,7 +175,7 @@ mod tests {
     fn a_verdict_names_its_numbers_and_the_remedy() {
         let guards = Guards {
             min_rows: 1,
-            max_row_drop: Limit::Percent(10.0),
+            max_row_drop: Limit::Share(1_000),
         };
         let verdicts = judge_rows(
             &guards,

@@ -19,10 +19,12 @@ pub struct Lane {
     pub provider: Arc<Provider>,
     /// The provider's settings.
     pub settings: Settings,
+    /// What the lane's state is bound to.
+    pub target: String,
     /// The mapped fields.
     pub mappings: Vec<Mapping>,
     /// The leaf rules of each, in the same order.
-    pub rules: Vec<LeafRules>,
+    pub rules: Arc<Vec<LeafRules>>,
     /// The columns that each reads, in the same order.
     pub columns: Vec<Vec<usize>>,
     /// The column of the remote id.
@@ -56,7 +58,11 @@ impl Lane {
     pub fn desired(&self, row: &Row) -> Result<Vec<Desired>, Vec<Problem>> {
         let mut desired = Vec::with_capacity(self.mappings.len());
         let mut problems = Vec::new();
-        for ((mapping, rules), columns) in self.mappings.iter().zip(&self.rules).zip(&self.columns)
+        for ((mapping, rules), columns) in self
+            .mappings
+            .iter()
+            .zip(self.rules.iter())
+            .zip(&self.columns)
         {
             let cells: Vec<&str> = columns
                 .iter()

@@ -37,5 +37,5 @@ pub use runs::{
     AttemptLine, OutcomeLine, RunDetail, RunLine, write_run_json, write_run_text, write_runs_json,
     write_runs_text,
 };
-pub use text::{Style, summary_line, write_text};
+pub use text::{Part, Style, summary_line, write_text};
 pub use value::Values;

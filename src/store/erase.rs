@@ -34,6 +34,9 @@ impl Store {
     /// Drops runs that began before a time, with their attempts and outcomes.
     /// Runs with an open attempt stay, and so does the row of the last good
     /// run. Returns how many runs are gone.
+    ///
+    /// The ledger of requests goes with the attempts, so the time lies before
+    /// the longest quota window.
     pub fn purge_older_than(&mut self, at: Timestamp) -> Result<u64, StoreError> {
         let transaction = self
             .connection
@@ -89,7 +92,8 @@ impl Store {
             bound,
         )?;
         transaction.execute(
-            "UPDATE lane SET kind = NULL, target = NULL, mapped_fields = NULL WHERE lane_id = ?1",
+            "UPDATE lane SET kind = NULL, target = NULL, mapped_fields = NULL,
+                    blocked_until = NULL WHERE lane_id = ?1",
             [lane_id],
         )?;
         transaction.commit()?;
@@ -114,7 +118,8 @@ impl Store {
             [lane_id],
         )?;
         transaction.execute(
-            "UPDATE lane SET kind = NULL, target = NULL, mapped_fields = NULL WHERE lane_id = ?1",
+            "UPDATE lane SET kind = NULL, target = NULL, mapped_fields = NULL,
+                    blocked_until = NULL WHERE lane_id = ?1",
             [lane_id],
         )?;
         transaction.commit()?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::convert::{
-    count, duration, from_json, micros, optional_count, optional_key, outcome, timestamp,
+    count, duration, from_json, int, micros, optional_count, optional_key, outcome, timestamp,
 };
 use super::entry::AttemptResult;
 use super::{Store, StoreError};
@@ -15,6 +15,8 @@ use crate::core::{FieldPath, Outcome, Problem, RecordKey};
 /// What became of one row in one lane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutcomeRow {
+    /// The run.
+    pub run_id: String,
     /// The lane's name.
     pub lane: String,
     /// The row's key; `None` where it has none, or was purged.
@@ -98,13 +100,14 @@ impl Store {
         mut each: impl FnMut(OutcomeRow) -> Result<(), E>,
     ) -> Result<(), E> {
         self.each_row(
-            "SELECT lane.name AS lane, outcome.* FROM outcome JOIN lane USING (lane_id)
+            "SELECT lane.name AS lane, run.run_id, outcome.*
+             FROM outcome JOIN lane USING (lane_id) JOIN run ON run.rid = run_rid
              WHERE run_rid = (SELECT rid FROM run WHERE run_id = ?1) ORDER BY outcome.rid",
             run_id,
             |row| each(read_outcome(row)?),
         )?;
         self.each_row(
-            "SELECT lane.name AS lane, a.key, a.line, count(*) AS attempts, max(a.started) AS at
+            "SELECT lane.name AS lane, run.run_id, a.key, a.line, count(*) AS attempts, max(a.started) AS at
              FROM attempt AS a JOIN lane USING (lane_id)
              JOIN run ON run.rid = a.run_rid
              WHERE run.run_id = ?1 AND run.ended IS NULL AND a.line IS NOT NULL
@@ -116,6 +119,41 @@ impl Store {
              ORDER BY min(a.rid)",
             run_id,
             |row| each(read_in_doubt(row)?),
+        )
+    }
+
+    /// What became of one row of a run; `None` while nothing is recorded of it.
+    pub fn outcome(
+        &self,
+        run_id: &str,
+        lane: &str,
+        line: u64,
+    ) -> Result<Option<OutcomeRow>, StoreError> {
+        let Some(lane_id) = self.lanes.get(lane) else {
+            return Ok(None);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT lane.name AS lane, run.run_id, outcome.*
+             FROM outcome JOIN lane USING (lane_id) JOIN run ON run.rid = run_rid
+             WHERE run.run_id = ?1 AND lane_id = ?2 AND line = ?3",
+        )?;
+        let mut rows = statement.query(params![run_id, lane_id, int(line)])?;
+        rows.next()?.map(read_outcome).transpose()
+    }
+
+    /// Gives every recorded outcome of one client, in all lanes, oldest first.
+    /// It reads the whole history: it serves one key at a time, not a file.
+    pub fn outcomes_of<E: From<StoreError>>(
+        &self,
+        key: &RecordKey,
+        mut each: impl FnMut(OutcomeRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_row(
+            "SELECT lane.name AS lane, run.run_id, outcome.*
+             FROM outcome JOIN lane USING (lane_id) JOIN run ON run.rid = run_rid
+             WHERE outcome.key = ?1 ORDER BY outcome.rid",
+            key.as_str(),
+            |row| each(read_outcome(row)?),
         )
     }
 
@@ -161,12 +199,12 @@ impl Store {
     fn each_row<E: From<StoreError>>(
         &self,
         sql: &'static str,
-        run_id: &str,
+        of: &str,
         mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let database = |error: rusqlite::Error| E::from(StoreError::from(error));
         let mut statement = self.connection.prepare_cached(sql).map_err(database)?;
-        let mut rows = statement.query([run_id]).map_err(database)?;
+        let mut rows = statement.query([of]).map_err(database)?;
         while let Some(row) = rows.next().map_err(database)? {
             each(row)?;
         }
@@ -177,6 +215,7 @@ impl Store {
 fn read_outcome(row: &Row<'_>) -> Result<OutcomeRow, StoreError> {
     let reason: Option<String> = row.get("reason")?;
     Ok(OutcomeRow {
+        run_id: row.get("run_id")?,
         lane: row.get("lane")?,
         key: optional_key(row)?,
         line: count(row.get("line")?)?,
@@ -196,6 +235,7 @@ fn read_outcome(row: &Row<'_>) -> Result<OutcomeRow, StoreError> {
 
 fn read_in_doubt(row: &Row<'_>) -> Result<OutcomeRow, StoreError> {
     Ok(OutcomeRow {
+        run_id: row.get("run_id")?,
         lane: row.get("lane")?,
         key: optional_key(row)?,
         line: count(row.get("line")?)?,

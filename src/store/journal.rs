@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::convert::{int, key_hash, micros, millis, reason, to_json};
 use super::entry::{Adopted, Answer, Entry, Intent, OpenRun, RunEnd, RunStart, Settlement};
-use super::snapshot::{merge, open_fields};
+use super::snapshot::{close, merge};
 use super::{Store, StoreError};
 use crate::core::{LeftOut, LeftOutReason, Method, Outcome, RecordKey, Scope};
 
@@ -298,12 +298,6 @@ fn acknowledge(
     key: &RecordKey,
     write: Option<&super::SnapshotWrite>,
 ) -> Result<(), StoreError> {
-    let unsure = open_fields(connection, lane_id, key)?;
-    connection
-        .prepare_cached(
-            "UPDATE attempt SET open = 0
-             WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3",
-        )?
-        .execute(params![lane_id, key_hash(key), key.as_str()])?;
+    let unsure = close(connection, lane_id, key)?;
     merge(connection, run.0, lane_id, key, write, &unsure)
 }

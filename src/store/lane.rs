@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::convert::{count, from_json, to_json};
+use super::convert::{count, from_json, micros, timestamp, to_json};
 use super::{Store, StoreError};
 use crate::core::{FieldPath, LaneHeader};
 
@@ -77,6 +78,31 @@ impl Store {
         self.connection
             .prepare_cached("UPDATE lane SET mapped_fields = ?2 WHERE lane_id = ?1")?
             .execute(params![lane_id, to_json(fields)?])?;
+        Ok(())
+    }
+
+    /// Until when the lane's provider asked to be left alone.
+    pub fn blocked_until(&self, lane: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT blocked_until FROM lane WHERE name = ?1")?
+            .query_row([lane], |row| row.get::<_, Option<i64>>(0))
+            .optional()?
+            .flatten()
+            .map(timestamp)
+            .transpose()
+    }
+
+    /// Records until when the provider asked to be left alone; `None` when it
+    /// may be called again.
+    pub fn set_blocked_until(
+        &mut self,
+        lane: &str,
+        until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let lane_id = self.lane_id(lane)?;
+        self.connection
+            .prepare_cached("UPDATE lane SET blocked_until = ?2 WHERE lane_id = ?1")?
+            .execute(params![lane_id, until.map(micros)])?;
         Ok(())
     }
 

@@ -150,12 +150,11 @@ fn counts(connection: &Connection, run: i64) -> Result<BTreeMap<String, LaneCoun
     let mut rows = statement.query([run])?;
     let mut lanes = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let counts = match row.get::<_, Option<String>>(3)? {
-            Some(last) => from_json(&last, "run_lane.final")?,
-            None => {
-                let planned = from_json(&row.get::<_, String>(2)?, "run_lane.planned")?;
-                derived(connection, run, row.get(1)?, planned)?
-            }
+        let counts = if let Some(last) = row.get::<_, Option<String>>(3)? {
+            from_json(&last, "run_lane.final")?
+        } else {
+            let planned = from_json(&row.get::<_, String>(2)?, "run_lane.planned")?;
+            derived(connection, run, row.get(1)?, planned)?
         };
         lanes.insert(row.get(0)?, counts);
     }

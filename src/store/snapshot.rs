@@ -4,10 +4,10 @@
 //! stored row says. Rows move only through [`merge`], which its callers run in
 //! the transaction that records the acknowledgement.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest as _, Sha256};
 
 use super::convert::{from_json, key, key_hash, to_json};
@@ -103,7 +103,7 @@ impl Stored {
 pub struct SnapshotReader<'a> {
     connection: &'a Connection,
     lane_id: Option<i64>,
-    open: HashMap<RecordKey, BTreeSet<FieldPath>>,
+    open: BTreeMap<RecordKey, BTreeSet<FieldPath>>,
     ahead: VecDeque<Stored>,
     /// The rid after which the next rows are read ahead.
     after: i64,
@@ -168,20 +168,7 @@ impl Store {
     /// A reader of a lane's snapshot; it is empty for a lane not known.
     pub fn snapshot(&self, lane: &str) -> Result<SnapshotReader<'_>, StoreError> {
         let lane_id = self.lanes.get(lane).copied();
-        let mut open: HashMap<RecordKey, BTreeSet<FieldPath>> = HashMap::new();
-        if let Some(lane_id) = lane_id {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT key, fields FROM attempt WHERE open = 1 AND lane_id = ?1 AND key IS NOT NULL",
-            )?;
-            let mut rows = statement.query([lane_id])?;
-            while let Some(row) = rows.next()? {
-                let fields: Vec<FieldPath> =
-                    from_json(&row.get::<_, String>(1)?, "attempt.fields")?;
-                open.entry(key(&row.get::<_, String>(0)?))
-                    .or_default()
-                    .extend(fields);
-            }
-        }
+        let open = self.in_doubt(lane)?;
         let start = lane_id.map_or(0, start);
         Ok(SnapshotReader {
             connection: &self.connection,
@@ -191,6 +178,30 @@ impl Store {
             after: start,
             last: start,
         })
+    }
+
+    /// The records that an attempt without a definite answer may have changed,
+    /// and in which fields.
+    pub fn in_doubt(
+        &self,
+        lane: &str,
+    ) -> Result<BTreeMap<RecordKey, BTreeSet<FieldPath>>, StoreError> {
+        let mut open: BTreeMap<RecordKey, BTreeSet<FieldPath>> = BTreeMap::new();
+        let Some(lane_id) = self.lanes.get(lane) else {
+            return Ok(open);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key, fields FROM attempt
+             WHERE open = 1 AND lane_id = ?1 AND method <> 'GET'",
+        )?;
+        let mut rows = statement.query([lane_id])?;
+        while let Some(row) = rows.next()? {
+            let fields: Vec<FieldPath> = from_json(&row.get::<_, String>(1)?, "attempt.fields")?;
+            open.entry(key(&row.get::<_, String>(0)?))
+                .or_default()
+                .extend(fields);
+        }
+        Ok(open)
     }
 
     /// What is known of one record, by the index.
@@ -307,22 +318,43 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// The fields of a record that open attempts may have changed.
-pub(super) fn open_fields(
+/// Closes the open attempts of a record and gives the fields they may have
+/// changed.
+pub(super) fn close(
     connection: &Connection,
     lane_id: i64,
     key: &RecordKey,
 ) -> Result<BTreeSet<FieldPath>, StoreError> {
-    let mut open = BTreeSet::new();
-    let mut statement = connection.prepare_cached(
-        "SELECT fields FROM attempt WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3",
+    let statement = connection.prepare_cached(
+        "UPDATE attempt SET open = 0
+         WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3 RETURNING fields",
     )?;
+    fields(statement, lane_id, key)
+}
+
+/// The fields of a record that open attempts may have changed.
+fn open_fields(
+    connection: &Connection,
+    lane_id: i64,
+    key: &RecordKey,
+) -> Result<BTreeSet<FieldPath>, StoreError> {
+    let statement = connection.prepare_cached(
+        "SELECT fields FROM attempt
+         WHERE open = 1 AND lane_id = ?1 AND key_hash = ?2 AND key = ?3",
+    )?;
+    fields(statement, lane_id, key)
+}
+
+fn fields(
+    mut statement: CachedStatement<'_>,
+    lane_id: i64,
+    key: &RecordKey,
+) -> Result<BTreeSet<FieldPath>, StoreError> {
+    let mut open = BTreeSet::new();
     let mut rows = statement.query(params![lane_id, key_hash(key), key.as_str()])?;
     while let Some(row) = rows.next()? {
-        open.extend(from_json::<Vec<FieldPath>>(
-            &row.get::<_, String>(0)?,
-            "attempt.fields",
-        )?);
+        let fields: Vec<FieldPath> = from_json(&row.get::<_, String>(0)?, "attempt.fields")?;
+        open.extend(fields);
     }
     Ok(open)
 }

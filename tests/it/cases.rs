@@ -9,6 +9,7 @@
 
 mod expected;
 mod judge;
+mod state;
 
 use std::fs;
 use std::path::{Path, PathBuf};

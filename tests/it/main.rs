@@ -2,13 +2,19 @@
 
 // `cfg(test)` lets clippy know that functions here may unwrap as tests do.
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod config;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
 mod report;
+#[cfg(test)]
+mod sandbox;
 #[cfg(test)]
 mod source;
 #[cfg(test)]

@@ -3,12 +3,6 @@
 //! Independent corpora are read where they lie beside the project; each test
 //! that needs them says so on stderr when they are absent.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper of tests fails as a test does"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

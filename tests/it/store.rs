@@ -3,6 +3,7 @@
 mod files;
 mod fixture;
 mod journal;
+mod locks;
 mod snapshot;
 
 use std::collections::BTreeMap;

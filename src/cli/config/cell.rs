@@ -58,7 +58,7 @@ pub(super) fn read(
     let cell = match input(&mut section, rules) {
         Some(input @ CellInput::Const(_)) => {
             for name in READINGS {
-                if let Some(value) = section.take(name) {
+                if let Some(value) = section.take_unlisted(name) {
                     value.refuse_key("means nothing beside `const`");
                 }
             }
@@ -210,7 +210,11 @@ fn readings(
         if scalar(rules) != Scalar::Number {
             decimal.refuse_key("means nothing here: the field is not a decimal number");
         }
-        cell.decimal = decimal.choice(&[(".", '.'), (",", ',')]).unwrap_or('.');
+        match decimal.any_text().as_deref() {
+            Some(".") | None => {}
+            Some(",") => cell.decimal = ',',
+            Some(_) => decimal.refuse("must be \".\" or \",\""),
+        }
     }
     cell.moment = moment(section, rules);
     cell

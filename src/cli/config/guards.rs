@@ -3,36 +3,9 @@
 //! A guard that is not there yet must never be configured tighter than its
 //! documented default without an answer: somebody would rely on it.
 
+use crate::engine::{Guards, Limit};
+
 use super::reader::{Section, Value, integer};
-
-/// The guards of a lane that act, with their defaults filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guards {
-    /// The fewest rows that the source may have; 0 is off.
-    pub min_rows: u64,
-    /// How many rows the source may have lost against the last good run.
-    pub max_row_drop: Limit,
-}
-
-/// A bound of a guard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// No bound.
-    Off,
-    /// A share, in hundredths of a percent: 10% is 1000.
-    Share(u32),
-    /// A number.
-    Count(u64),
-}
-
-impl Default for Guards {
-    fn default() -> Self {
-        Self {
-            min_rows: 1,
-            max_row_drop: Limit::Share(1_000),
-        }
-    }
-}
 
 /// Guards that do not act yet, and the share of their documented default.
 const LATER: [(&str, u32); 5] = [
@@ -77,7 +50,11 @@ fn min_rows(value: &Value<'_>) -> Option<u64> {
     if value.inner().as_str() == Some("off") {
         return Some(0);
     }
-    value.whole(0..=u64::MAX)
+    let rows = integer(value.inner()).and_then(|rows| u64::try_from(rows).ok());
+    if rows.is_none() {
+        value.refuse("must be a whole number of rows, or \"off\"");
+    }
+    rows
 }
 
 fn not_tighter(value: &Value<'_>, default: u32) {

@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fields;
-use super::guards::{self, Guards};
+use super::guards;
 use super::reader::{Section, Value, child, did_you_mean};
 use super::run::MAX_CONCURRENCY;
 use super::source::SourceTable;
 use crate::cli::secrets::{SecretRef, SecretRefs};
 use crate::core::Mapping;
+use crate::engine::Guards;
 use crate::provider::{Catalog, LeafRules, Limits, Provider, Quota, Settings, Window};
 
 /// One `[providers.NAME]` table.
@@ -107,11 +108,11 @@ fn provider(section: &mut Section<'_>, name: &str, catalog: &Catalog) -> Option<
         return Some(provider);
     }
     let known: Vec<String> = catalog.all().map(|p| p.name().to_owned()).collect();
-    let message = format!(
-        "is not a kind of provider; known are {}{}",
-        known.join(", "),
-        did_you_mean(&kind, &known)
-    );
+    let mut hint = did_you_mean(&kind, &known);
+    if hint.is_empty() {
+        hint = format!("; known are {}", known.join(", "));
+    }
+    let message = format!("is not a kind of provider{hint}");
     match given {
         Some(value) => value.refuse(message),
         None => section.refuse(format!(
@@ -206,7 +207,7 @@ fn reference(
     judge: impl Fn(&Value<'_>),
 ) -> Option<SecretRef> {
     let [literal, env, file, command] = *names;
-    if let Some(value) = section.take(literal) {
+    if let Some(value) = section.take_unlisted(literal) {
         value.refuse_as(
             "E_LITERAL_SECRET",
             format!("must not stand in the file; say where it is kept: {env} (a variable), {file} (a file of mode 0600) or {command} (a command that prints it)"),

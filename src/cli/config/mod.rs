@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 pub use environment::variable;
-pub use guards::{Guards, Limit};
 pub use lane::LaneConfig;
 pub use problem::ConfigProblem;
 pub use run::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, RunTable, check_rate};
@@ -31,6 +30,7 @@ pub use source::{SourcePath, SourceTable, UnusedColumns};
 pub use state::{StateTable, StoredValues, parse_duration};
 
 use crate::core::sha256_hex;
+use crate::engine::Guards;
 use crate::provider::Catalog;
 use problem::{Problems, position};
 use reader::Section;
@@ -167,15 +167,12 @@ fn read_document<'a>(
     } else {
         root.missing("version", "begin the file with `version = 1`");
     }
-    let source = match root.take("source") {
-        Some(value) => value
-            .section()
-            .map(|section| source::read(section, &directory)),
-        None => {
-            root.missing("source", "say which CSV file is read, and its key column");
-            None
-        }
-    };
+    if !root.has("source") {
+        root.missing("source", "say which CSV file is read, and its key column");
+    }
+    let source = root
+        .section("source")
+        .map(|section| source::read(section, &directory));
     let state = state::read(root.section("state"), &directory);
     let guards = guards::read(root.section("guards"), Guards::default());
     let run = run::read(root.section("run"), &directory);

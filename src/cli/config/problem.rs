@@ -95,7 +95,9 @@ impl<'t> Problems<'t> {
 pub(super) fn position(before: &str) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+    // Editors do not count a byte order mark.
+    let shown = before[line_start..].trim_start_matches('\u{feff}');
+    (line, shown.chars().count() + 1)
 }
 
 /// Keys reach terminals, so control characters in them are spelt out.

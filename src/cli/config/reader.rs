@@ -49,6 +49,11 @@ impl<'a> Section<'a> {
     /// Takes a key out of the table.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value<'a>> {
         self.known.push(name);
+        self.take_unlisted(name)
+    }
+
+    /// Takes a key that must never be suggested: it only gets an answer.
+    pub(super) fn take_unlisted(&mut self, name: &str) -> Option<Value<'a>> {
         let (key, inner) = self.table.remove_entry(name)?;
         Some(self.value(&key, inner))
     }
@@ -125,9 +130,9 @@ impl<'a> Section<'a> {
     }
 
     /// Answers keys whose feature comes later.
-    pub(super) fn later(&mut self, names: &[&'static str]) {
+    pub(super) fn later(&mut self, names: &[&str]) {
         for name in names {
-            if let Some(value) = self.take(name) {
+            if let Some(value) = self.take_unlisted(name) {
                 value.later("");
             }
         }
@@ -165,7 +170,10 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) {
         let known: Vec<String> = self.known.iter().map(|name| (*name).to_owned()).collect();
         for (key, _) in &self.table {
-            let hint = did_you_mean(key.get_ref(), &known);
+            let mut hint = did_you_mean(key.get_ref(), &known);
+            if hint.is_empty() {
+                hint = format!("; known here are {}", known.join(", "));
+            }
             self.problems.push(
                 "E_UNKNOWN_KEY",
                 key.span().start,

@@ -140,7 +140,7 @@ pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
     for name in [
         "provider", "only", "fields", "limit", "partial", "shard", "allow", "yes",
     ] {
-        if let Some(value) = section.take(name) {
+        if let Some(value) = section.take_unlisted(name) {
             value.refuse_key("has no key: it is chosen for one run, on the command line");
         }
     }

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::source::Encoding;
+
 use super::reader::{Section, Value};
 use crate::core::Blank;
 
@@ -69,9 +71,8 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> SourceTable {
         section.missing("path", "name the CSV file, or \"-\" for standard input");
     }
     let path = match section.text("path").as_deref() {
-        Some("-") => SourcePath::Stdin,
+        Some("-") | None => SourcePath::Stdin,
         Some(path) => SourcePath::File(directory.join(path)),
-        None => SourcePath::Stdin,
     };
     if !section.has("key") {
         section.missing(
@@ -138,7 +139,7 @@ fn delimiter(value: &Value<'_>) -> Option<u8> {
 
 fn encoding(value: &Value<'_>) -> Option<String> {
     let label = value.text()?;
-    if encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).is_none() {
+    if Encoding::parse(&label).is_err() {
         value.refuse(
             "is not a known encoding; use utf-8, utf-16le, utf-16be, windows-1252 or another WHATWG label",
         );

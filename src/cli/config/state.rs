@@ -10,7 +10,7 @@ use super::reader::{Section, Value};
 /// The `[state]` table, with its defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateTable {
-    /// The SQLite file.
+    /// The database file.
     pub path: PathBuf,
     /// The form in which values are kept.
     pub values: StoredValues,

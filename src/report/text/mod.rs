@@ -30,6 +30,21 @@ pub struct Style {
     pub colour: Colour,
     /// Whether it shows values.
     pub values: Values,
+    /// Which part of the report it is.
+    pub part: Part,
+}
+
+/// Which part of a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// The plan, before it is applied: no exit code yet.
+    Plan,
+    /// What came of a plan that was written before: only the rows to look at,
+    /// their problems and the totals.
+    Outcome,
 }
 
 /// Writes the report of a plan or of a run; of the details only the rows are
@@ -50,13 +65,18 @@ where
             1 => "what the 1 row says".to_owned(),
             n => format!("what the {} say", rows(n)),
         };
-        let last = sections::last_line(report, style.colour);
+        let last = sections::last_line(report, style);
         let text = format!("Nothing to do: every provider already holds {what}.\n{last}");
         out.write_all(text.as_bytes())?;
         out.flush()?;
         return Ok(());
     }
-    out.write_all(head(report, style.colour).as_bytes())?;
+    let mut head = head(report, style.colour);
+    if style.part == Part::Outcome {
+        // The plan named the source and the targets already.
+        head = format!("\n{}\n", head.lines().next().unwrap_or_default());
+    }
+    out.write_all(head.as_bytes())?;
     let listed = list(out, report, style, details);
     if let Err(ReportError::Write(_)) = listed {
         return listed;
@@ -91,7 +111,7 @@ where
         let block = row::block(&row, report.run_id.is_some(), style);
         out.write_all(block.as_bytes())?;
     }
-    if first {
+    if first && style.part != Part::Outcome {
         out.write_all(b"\nNothing to send.\n")?;
     }
     Ok(())

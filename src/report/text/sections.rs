@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::core::{FieldPath, LaneCounts, Outcome, Problem, Ruling};
+use crate::core::{FieldPath, LaneCounts, Outcome, Problem, Ruling, SkipReason};
 use crate::report::collect::MAX_PLACES;
 use crate::report::escape::escape;
 use crate::report::model::{LaneReport, Place, ProblemGroup, Report, quotes_provider};
@@ -11,29 +11,36 @@ use crate::report::table::{Align, Table};
 use crate::report::value::{self, Values, WORDS_HIDDEN};
 use crate::report::words::{counted, duration, length, number, rows};
 
-use super::Style;
+use super::{Part, Style};
 
 /// All sections and the last line.
 pub(super) fn all(report: &Report, style: Style) -> String {
     let mut text = String::new();
     problems(&mut text, report, style);
-    guards(&mut text, report, style.colour);
-    fields(&mut text, report, style.colour);
+    if style.part != Part::Outcome {
+        guards(&mut text, report, style.colour);
+        fields(&mut text, report, style.colour);
+    }
     totals(&mut text, report, style.colour);
-    text.push('\n');
-    text.push_str(&last_line(report, style.colour));
+    if style.part != Part::Plan {
+        text.push('\n');
+    }
+    text.push_str(&last_line(report, style));
     text
 }
 
 /// The last line: the exit code and its name.
-pub(super) fn last_line(report: &Report, colour: Colour) -> String {
+pub(super) fn last_line(report: &Report, style: Style) -> String {
+    if style.part == Part::Plan {
+        return String::new();
+    }
     let line = format!("exit {} {}", report.exit.code, escape(&report.exit.name));
     let paint = if report.exit.code == 0 {
         Paint::Green
     } else {
         Paint::Red
     };
-    format!("{}\n", colour.paint(paint, &line))
+    format!("{}\n", style.colour.paint(paint, &line))
 }
 
 /// The parts that the rows of a lane add up from.
@@ -61,11 +68,28 @@ fn line(text: &mut String, indent: &str, content: &str) {
 }
 
 fn problems(text: &mut String, report: &Report, style: Style) {
-    if report.problem_groups.is_empty() && report.warnings.is_empty() {
+    // Rows that were merely skipped were told with the plan.
+    let skipped = |group: &&ProblemGroup| {
+        matches!(
+            group.outcome,
+            Some(Outcome::Skipped(SkipReason::Unlinked | SkipReason::Limit))
+        )
+    };
+    let groups: Vec<&ProblemGroup> = report
+        .problem_groups
+        .iter()
+        .filter(|group| style.part != Part::Outcome || !skipped(group))
+        .collect();
+    let warnings: &[Problem] = if style.part == Part::Outcome {
+        &[]
+    } else {
+        &report.warnings
+    };
+    if groups.is_empty() && warnings.is_empty() {
         return;
     }
     heading(text, style.colour, "Problems");
-    for group in &report.problem_groups {
+    for group in groups {
         problem_group(text, group, style);
     }
     if report.problems_not_grouped > 0 {
@@ -76,7 +100,7 @@ fn problems(text: &mut String, report: &Report, style: Style) {
             &format!("{more} of further causes: the JSON report lists all"),
         );
     }
-    for warning in &report.warnings {
+    for warning in warnings {
         line(text, "  ", &format!("warning: {}", told(warning)));
     }
 }

@@ -4,13 +4,15 @@
 -- Times are microseconds since 1970-01-01T00:00:00Z. JSON columns hold what the
 -- types of the core serialize to.
 
--- A lane and the target its rows belong to; both are NULL after a reset.
+-- A lane and the target its rows belong to; both are NULL after a reset. A
+-- provider that asked for a long wait is left alone until blocked_until.
 CREATE TABLE lane (
     lane_id       INTEGER PRIMARY KEY CHECK (lane_id BETWEEN 1 AND 4194303),
     name          TEXT NOT NULL UNIQUE,
     kind          TEXT,
     target        TEXT,
-    mapped_fields TEXT
+    mapped_fields TEXT,
+    blocked_until INTEGER
 ) STRICT;
 
 -- What each lane's provider acknowledged last, per key.

@@ -9,18 +9,18 @@ use std::path::Path;
 
 use clientsync::core::{
     Acknowledged, Before, Body, Completed, Completing, FieldPath, Json, LeftOut, LeftOutReason,
-    Outcome, Overlay, PlanLine, PlannedUpdate, Problem, RecordKey, Response, Scope, Settled, When,
-    complete,
+    Outcome, Overlay, PlanLine, PlannedUpdate, Problem, Response, Settled, When, complete,
 };
-use clientsync::engine::{Lane, body_problems, open_update};
-use clientsync::store::{Adopted, OpenRun, RunStart, SnapshotWrite, Store};
+use clientsync::engine::{body_problems, open_update};
+use clientsync::store::{Adopted, OpenRun, SnapshotWrite, Store};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::expected::{
     ConfigExpected, Expected, LabelsExpected, LeftOutExpected, NextRun, ProblemExpected,
-    RequestExpected, RowExpected, Snapshot, body_text,
+    RequestExpected, RowExpected, body_text,
 };
+use super::state::{begin, remember};
 use crate::support::lane::{Plan, Setup, key};
 
 /// Every difference between a case and what the program makes of it.
@@ -383,56 +383,11 @@ fn difference<V: Serialize>(expected: &V, got: &V) -> String {
             .lines()
             .filter(|line| !those.contains(line))
             .map(|line| format!("\n{mark} {line}"))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     };
     match only('-', &expected, &got) + &only('+', &got, &expected) {
         order if order.is_empty() => format!(" in another order:\n{got}"),
         lines => lines,
-    }
-}
-
-fn begin(store: &mut Store) -> OpenRun {
-    let start = RunStart {
-        run_id: "run-1".to_owned(),
-        command: "adopt".to_owned(),
-        scope: Scope::Partial,
-        started: "2026-01-01T00:00:00Z".parse().unwrap(),
-        plan_sha256: None,
-        plan_path: None,
-        source_sha256: None,
-        source_rows: None,
-        tool_version: "0".to_owned(),
-        guards: Vec::new(),
-        allowed: Vec::new(),
-        lanes: BTreeMap::new(),
-    };
-    store.begin(&start).unwrap()
-}
-
-/// Puts what a case says that the provider acknowledged into the state.
-fn remember(store: &mut Store, run: OpenRun, lane: &Lane, snapshot: Snapshot) {
-    if let Some(mapped) = &snapshot.mapped_before {
-        store.set_mapped_fields(&lane.name, mapped).unwrap();
-    }
-    for record in snapshot.records {
-        let values: Vec<_> = record
-            .acknowledged
-            .into_iter()
-            .map(|(path, value)| (path, Some(value)))
-            .collect();
-        let settled = lane.settled(&values);
-        assert_eq!(
-            settled.len(),
-            values.len(),
-            "snapshot.json: mapped fields only"
-        );
-        let snapshot = SnapshotWrite {
-            remote_id: record.remote_id,
-            settled,
-        };
-        let key = RecordKey::from_cells([record.key.as_str()]);
-        store
-            .adopt(run, &lane.name, &[Adopted { key, snapshot }])
-            .unwrap();
     }
 }

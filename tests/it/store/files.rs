@@ -1,10 +1,8 @@
-//! The files of the state: modes, links, damage, versions, locks.
+//! The files of the state: modes, links, damage, versions.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use clientsync::store::{Erase, Lock, Store, StoreError, digest_key, existing_key, key_path};
@@ -13,10 +11,7 @@ use tempfile::TempDir;
 
 use super::{LANE, at, key, lane, start, update};
 
-/// Names the state that a child process shall lock.
-const CHILD: &str = "CLIENTSYNC_TEST_LOCK";
-
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state/client sync#1?.db");
     (directory, path)
@@ -29,7 +24,7 @@ fn made() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-fn fill(store: &mut Store) {
+pub(super) fn fill(store: &mut Store) {
     store.bind(&[lane(LANE, "https://a.example")]).unwrap();
     let run = store.begin(&start("r1", 1)).unwrap();
     update(
@@ -60,7 +55,7 @@ fn listing(state: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-fn names(state: &Path) -> Vec<PathBuf> {
+pub(super) fn names(state: &Path) -> Vec<PathBuf> {
     listing(state).into_iter().map(|(path, _)| path).collect()
 }
 
@@ -338,90 +333,4 @@ fn the_digest_key_is_made_once_and_by_writers_only() {
     ));
     set_mode(&file, 0o644);
     assert!(matches!(digest_key(&file), Err(StoreError::Mode { .. })));
-}
-
-#[test]
-fn a_second_run_is_refused_and_told_who_holds_the_state() {
-    let (_directory, path) = place();
-    let held = Lock::acquire(&path, "r1", at(0), Duration::ZERO).unwrap();
-    assert_eq!(held.previous(), None);
-    let error = Lock::acquire(&path, "r2", at(1), Duration::ZERO).unwrap_err();
-    let StoreError::Locked {
-        holder: Some(holder),
-    } = &error
-    else {
-        panic!("{error}");
-    };
-    assert_eq!(
-        (holder.pid, holder.run_id.as_str()),
-        (std::process::id(), "r1")
-    );
-    assert_eq!(holder.started, at(0));
-    drop(held);
-    let next = Lock::acquire(&path, "r2", at(1), Duration::ZERO).unwrap();
-    assert_eq!(next.previous(), None, "the run before ended");
-}
-
-/// Not a test by itself: what the child of the next test runs. It locks the
-/// state that the variable names and holds it until it is killed.
-#[test]
-fn holds_the_lock_when_it_is_the_child() {
-    let Some(path) = std::env::var_os(CHILD) else {
-        return;
-    };
-    let _lock = Lock::acquire(Path::new(&path), "child", at(0), Duration::ZERO).unwrap();
-    let mut store = Store::open(Path::new(&path)).unwrap();
-    fill(&mut store);
-    std::io::stderr().write_all(b"held\n").unwrap();
-    // Ends with the parent, should that die first.
-    let _ = std::io::stdin().read_line(&mut String::new());
-}
-
-fn child(path: &Path) -> Child {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "store::files::holds_the_lock_when_it_is_the_child",
-            "--nocapture",
-        ])
-        .env(CHILD, path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = BufReader::new(child.stderr.take().unwrap());
-    assert!(said.lines().any(|line| line.unwrap().contains("held")));
-    child
-}
-
-#[test]
-fn a_killed_run_frees_the_lock_and_keeps_what_it_committed() {
-    let (_directory, path) = place();
-    let mut child = child(&path);
-    let error = Lock::acquire(&path, "mine", at(1), Duration::ZERO).unwrap_err();
-    assert!(
-        error.to_string().contains(&child.id().to_string()),
-        "{error}"
-    );
-    child.kill().unwrap();
-    child.wait().unwrap();
-
-    let before = names(&path);
-    let reader = Store::open_read_only(&path).unwrap().unwrap();
-    assert_eq!(
-        reader.records(LANE).unwrap(),
-        1,
-        "the log of the dead is read"
-    );
-    drop(reader);
-    assert_eq!(names(&path), before);
-
-    let lock = Lock::acquire(&path, "mine", at(1), Duration::ZERO).unwrap();
-    assert_eq!(lock.previous().map(|h| h.run_id.as_str()), Some("child"));
-    let store = Store::open(&path).unwrap();
-    assert_eq!(store.records(LANE).unwrap(), 1);
-    let counts = &store.run("r1").unwrap().unwrap().lanes[LANE];
-    assert!(counts.adds_up());
-    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
 }

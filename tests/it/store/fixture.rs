@@ -36,6 +36,13 @@ fn made_up(store: &mut Store) {
             &BTreeSet::from([path("name"), path("city"), path("/metadata/a.b")]),
         )
         .unwrap();
+    store.set_blocked_until("beta", Some(at(99))).unwrap();
+    adopted(store);
+    synced(store);
+    killed(store);
+}
+
+fn adopted(store: &mut Store) {
     let adopt = RunStart {
         command: "adopt".to_owned(),
         plan_sha256: None,
@@ -68,7 +75,9 @@ fn made_up(store: &mut Store) {
     store.adopt(run, LANE, &records).unwrap();
     store.adopt(run, "beta", &records[1..]).unwrap();
     store.end(run, &end(0, "ok", planned(0))).unwrap();
+}
 
+fn synced(store: &mut Store) {
     let sync = RunStart {
         plan_path: Some("plans/run-2.jsonl".to_owned()),
         guards: vec![GuardVerdict {
@@ -119,8 +128,10 @@ fn made_up(store: &mut Store) {
         ..LaneCounts::default()
     };
     store.end(run, &end(3, "rejects", counts)).unwrap();
+}
 
-    // Killed with one write in doubt and one read unanswered.
+/// A run with one write in doubt, one unanswered, and one read unanswered.
+fn killed(store: &mut Store) {
     let run = store.begin(&start("run-3", 3)).unwrap();
     let again = Entry::Intent(Intent {
         request: 2,
@@ -165,7 +176,8 @@ fn dump(store: &Store) -> String {
             .requests_since(lane, at(0), Counted::Requests)
             .unwrap();
         let mapped = store.mapped_fields(lane).unwrap();
-        lines.push(format!("{lane} {ledger:?} {mapped:?}"));
+        let blocked = store.blocked_until(lane).unwrap();
+        lines.push(format!("{lane} {ledger:?} {mapped:?} {blocked:?}"));
         store
             .each_record(lane, |key, row| {
                 let linked = store.link_of(lane, &row.remote_id)?;

@@ -264,6 +264,40 @@ fn lanes_are_bound_to_their_target() {
 }
 
 #[test]
+fn a_lane_is_left_alone_for_as_long_as_its_provider_asked() {
+    let mut store = bound();
+    assert_eq!(store.blocked_until(LANE).unwrap(), None);
+    store.set_blocked_until(LANE, Some(at(7))).unwrap();
+    assert_eq!(store.blocked_until(LANE).unwrap(), Some(at(7)));
+    store.set_blocked_until(LANE, None).unwrap();
+    assert_eq!(store.blocked_until(LANE).unwrap(), None);
+}
+
+#[test]
+fn the_history_of_a_client_spans_runs() {
+    let mut store = bound();
+    for (run_id, outcome) in [("r1", Outcome::Failed), ("r2", Outcome::Updated)] {
+        let run = store.begin(&start(run_id, 2)).unwrap();
+        let other = settled(2, "bob", Outcome::Updated, None, None);
+        store
+            .record(run, &[settled(1, "ann", outcome, None, None), other])
+            .unwrap();
+    }
+    let mut found = Vec::new();
+    store
+        .outcomes_of(&key("ann"), |row| {
+            found.push((row.run_id, row.outcome));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let expected = [("r1", Outcome::Failed), ("r2", Outcome::Updated)];
+    assert_eq!(
+        found,
+        expected.map(|(run, outcome)| (run.to_owned(), outcome))
+    );
+}
+
+#[test]
 fn retention_keeps_open_attempts_and_the_last_good_run() {
     let mut store = bound();
     let run = store.begin(&start("good", 1)).unwrap();

@@ -137,6 +137,7 @@ fn an_open_attempt_hides_its_fields_until_a_later_acceptance() {
         &[("name", Some("Ann")), ("city", Some("Rome"))],
     );
     let before = store.acknowledged(LANE, &key("ann")).unwrap().unwrap();
+    assert!(store.in_doubt(LANE).unwrap().is_empty());
     store.record(run, &[intent(2, "ann", &["city"])]).unwrap();
     for result in [None, Some(AttemptResult::InDoubt)] {
         if let Some(result) = result {
@@ -153,6 +154,8 @@ fn an_open_attempt_hides_its_fields_until_a_later_acceptance() {
         assert_eq!(row, store.acknowledged(LANE, &key("ann")).unwrap().unwrap());
         assert_ne!(row.basis(), before.basis());
     }
+    let doubtful: Vec<_> = store.in_doubt(LANE).unwrap().into_keys().collect();
+    assert_eq!(doubtful, [key("ann")]);
     let run = store.begin(&start("r2", 1)).unwrap();
     update(&mut store, run, 3, "ann", &[("city", Some("Oslo"))]);
     assert_eq!(

@@ -4,6 +4,7 @@
 //! configuration and the file say.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clientsync::cli::config::{
     Config, ConfigProblem, LaneConfig, SourcePath, SourceTable, StoredValues,
@@ -104,7 +105,7 @@ impl Setup {
         let header = |lane: &Lane| LaneHeader {
             lane: lane.name.clone(),
             kind: lane.provider.name().to_owned(),
-            target: lane.settings.get("base_url").unwrap_or_default().to_owned(),
+            target: lane.target.clone(),
             manifest_sha256: lane.provider.manifest_sha256.clone(),
             contract_sha256: lane.provider.contract_sha256.clone(),
             new_fields: Vec::new(),
@@ -149,6 +150,11 @@ fn bound(config: LaneConfig, ordinal: u8, columns: &Columns, digests: Digests) -
         name: config.name,
         ordinal,
         provider: config.provider,
+        target: config
+            .settings
+            .get("base_url")
+            .unwrap_or_default()
+            .to_owned(),
         settings: config.settings,
         columns: config
             .mappings
@@ -156,7 +162,7 @@ fn bound(config: LaneConfig, ordinal: u8, columns: &Columns, digests: Digests) -
             .map(|mapping| mapping.cell.columns().iter().map(position).collect())
             .collect(),
         mappings: config.mappings,
-        rules: config.rules,
+        rules: Arc::new(config.rules),
         id_column: position(&config.id_column),
         limits: config.limits,
         keeping: Keeping {

@@ -1,0 +1,195 @@
+//! What a command shows: the report on stdout and in files.
+//!
+//! A report file is prepared before anything is sent, so that a path that
+//! cannot be written stops the run while it has done nothing. A closed stdout
+//! ends the printing, never the run.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use tempfile::NamedTempFile;
+
+use super::config::{Format, ReportFile};
+use super::details::{DetailError, Details, Outcomes, Told};
+use super::exit::ExitCode;
+use super::failure::Failure;
+use crate::report::{
+    Collector, Colour, Part, Report, ReportError, Style, Values, summary_line, write_json,
+    write_text,
+};
+
+/// How a command shows things.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) format: Format,
+    pub(super) style: Style,
+    pub(super) quiet: bool,
+}
+
+impl Look {
+    pub(super) fn new(format: Format, colour: bool, hide_values: bool, quiet: bool) -> Self {
+        let colour = if colour { Colour::Ansi } else { Colour::Plain };
+        let values = if hide_values {
+            Values::Hidden
+        } else {
+            Values::Shown
+        };
+        Self {
+            format,
+            style: Style {
+                colour,
+                values,
+                part: Part::Whole,
+            },
+            quiet,
+        }
+    }
+}
+
+/// The report files of a command, open before its work begins.
+#[derive(Debug)]
+pub(super) struct ReportFiles(Vec<(NamedTempFile, PathBuf, Format)>);
+
+impl ReportFiles {
+    /// Prepares the files; each is written beside its place and moved there
+    /// when it is whole.
+    pub(super) fn prepare(files: &[ReportFile]) -> Result<Self, Failure> {
+        let cannot = |file: &ReportFile, error: &io::Error| {
+            Failure::say(
+                ExitCode::Io,
+                format!(
+                    "the report {} cannot be written: {error}",
+                    file.path.display()
+                ),
+            )
+        };
+        let mut prepared = Vec::new();
+        for file in files {
+            if file.path.is_dir() {
+                return Err(Failure::say(
+                    ExitCode::Io,
+                    format!("the report {} is a directory", file.path.display()),
+                ));
+            }
+            let folder = file
+                .path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .map_or_else(|| PathBuf::from("."), PathBuf::from);
+            fs::create_dir_all(&folder).map_err(|error| cannot(file, &error))?;
+            let beside = NamedTempFile::new_in(&folder).map_err(|error| cannot(file, &error))?;
+            prepared.push((beside, file.path.clone(), file.format));
+        }
+        Ok(Self(prepared))
+    }
+
+    fn write(self, told: &Story<'_>, report: &Report, look: Look) -> Result<(), Failure> {
+        for (file, path, format) in self.0 {
+            let plain = Style {
+                colour: Colour::Plain,
+                ..look.style
+            };
+            let mut out = BufWriter::new(file);
+            told.render(&mut out, report, format, plain, Told::All)?;
+            let file = out
+                .into_inner()
+                .map_err(|error| Failure::new(ExitCode::Io, error.into_error()))?;
+            file.as_file()
+                .sync_all()
+                .map_err(|error| Failure::new(ExitCode::Io, error))?;
+            file.persist(&path).map_err(|error| {
+                Failure::say(
+                    ExitCode::Io,
+                    format!(
+                        "the report {} cannot be written: {}",
+                        path.display(),
+                        error.error
+                    ),
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows that a report tells: a plan, and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Story<'a> {
+    pub(super) plan: &'a File,
+    pub(super) outcomes: Option<Outcomes<'a>>,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn details(&self, told: Told) -> Result<Details<'a>, ReportError> {
+        Details::new(self.plan, self.outcomes, told)
+            .map_err(|error: DetailError| ReportError::Details(Box::new(error)))
+    }
+
+    /// Counts fields and groups problems into the report, in one pass.
+    pub(super) fn collect(&self, report: &mut Report) -> Result<(), ReportError> {
+        let mut collector = Collector::default();
+        for detail in self.details(Told::All)? {
+            collector.take(&detail.map_err(|error| ReportError::Details(Box::new(error)))?);
+        }
+        collector.finish(report);
+        Ok(())
+    }
+
+    fn render(
+        &self,
+        out: &mut dyn Write,
+        report: &Report,
+        format: Format,
+        style: Style,
+        told: Told,
+    ) -> Result<(), ReportError> {
+        match format {
+            Format::Text => write_text(out, report, style, self.details(told)?),
+            Format::Json => write_json(
+                out,
+                report,
+                style.values,
+                self.details(Told::All)?,
+                self.details(Told::All)?,
+            ),
+        }
+    }
+}
+
+/// Shows a finished report: files first, then stdout.
+pub(super) fn show(
+    story: &Story<'_>,
+    report: &Report,
+    look: Look,
+    files: ReportFiles,
+    told: Told,
+) -> Result<(), Failure> {
+    files.write(story, report, look)?;
+    if look.quiet {
+        return if report.exit.code == 0 {
+            Ok(())
+        } else {
+            print(|out| Ok(writeln!(out, "{}", summary_line(report))?))
+        };
+    }
+    let part = if told == Told::Troubled {
+        Part::Outcome
+    } else {
+        Part::Whole
+    };
+    let style = Style { part, ..look.style };
+    print(|out| story.render(out, report, look.format, style, told))
+}
+
+/// Writes to stdout. A reader who has left is no failure.
+pub(super) fn print(
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|()| Ok(out.flush()?));
+    match written {
+        Err(ReportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,124 @@
+//! Sending a plan: the lanes that have something to send, each with its
+//! transport and its own reader of the plan file.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+
+use super::clock;
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::lanes::{Destination, transports};
+use super::planning::Planned;
+use super::session::Session;
+use crate::engine::{
+    ApplyLane, Lane, LaneEnd, Observer, Recorder, SentToday, Stop, Stopped, apply,
+};
+use crate::http::LaneTransport;
+use crate::store::{Counted, OpenRun, Store, StoreError};
+
+/// What sending came to.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// The state, given back by the recorder.
+    pub(super) store: Store,
+    /// The error that ended the recording, if one did.
+    pub(super) recorded: Result<(), StoreError>,
+    /// Per lane what became of it.
+    pub(super) ends: BTreeMap<String, LaneEnd>,
+}
+
+/// The lanes that are to send, ready to.
+pub(super) type Ready = Vec<ApplyLane<LaneTransport>>;
+
+/// Makes ready the lanes that have something to send; all missing secrets are
+/// found here, before anything of the run is recorded.
+pub(super) fn make_ready(
+    session: &Session,
+    destination: &Destination,
+    lanes: &[Arc<Lane>],
+    planned: &Planned,
+    path: &Path,
+    store: &Store,
+) -> Result<Ready, Failure> {
+    let counts = |lane: &Lane| {
+        planned
+            .trailer
+            .lanes
+            .get(&lane.name)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let busy: Vec<&Arc<Lane>> = lanes
+        .iter()
+        .filter(|lane| counts(lane).planned > 0)
+        .collect();
+    let transports = transports(session, destination, &busy)?;
+    let midnight = midnight(clock::now());
+    let mut ready = Vec::new();
+    for (lane, transport) in busy.into_iter().zip(transports) {
+        let sent = |counted| {
+            store
+                .requests_since(&lane.name, midnight, counted)
+                .map(|sent| u64::try_from(sent.len()).unwrap_or(u64::MAX))
+        };
+        let plan = File::open(path).map_err(|error| Failure::new(ExitCode::Io, error))?;
+        ready.push(ApplyLane {
+            lane: Arc::clone(lane),
+            transport,
+            tps_limit: session.tps_limit(),
+            sent_today: SentToday {
+                requests: sent(Counted::Requests)?,
+                writes: sent(Counted::Writes)?,
+            },
+            counts: counts(lane),
+            plan: Box::new(BufReader::new(plan)),
+        });
+    }
+    Ok(ready)
+}
+
+/// Sends, and waits until every lane has ended and all is recorded.
+pub(super) fn send(
+    ready: Ready,
+    store: Store,
+    run: OpenRun,
+    observer: Arc<dyn Observer>,
+    runtime: &Runtime,
+) -> Result<Sent, Failure> {
+    let (recorder, recording) = Recorder::start(store, run);
+    let ends = runtime.block_on(apply(ready, recorder, observer, clock::clock()));
+    let lost = || {
+        Failure::say(
+            ExitCode::Error,
+            "internal error: the recorder ended without a word",
+        )
+    };
+    let (store, recorded) = recording.finish().ok_or_else(lost)?;
+    Ok(Sent {
+        store,
+        recorded,
+        ends,
+    })
+}
+
+/// The exit code of a lane that ended early.
+pub(super) fn exit_of(stopped: &Stopped) -> ExitCode {
+    match stopped {
+        Stopped::Provider(Stop::Deferred, _) => ExitCode::Deferred,
+        Stopped::Provider(Stop::Unusable, _) => ExitCode::Error,
+        Stopped::Provider(Stop::Credentials, _) => ExitCode::Auth,
+        Stopped::NotRecorded | Stopped::Plan(_) => ExitCode::Io,
+    }
+}
+
+/// When the UTC day began: quotas of a day count from there.
+fn midnight(now: Timestamp) -> Timestamp {
+    const DAY: i64 = 86_400;
+    Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now)
+}

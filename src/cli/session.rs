@@ -1,0 +1,431 @@
+//! A session: what a command line and a configuration come to, before any row
+//! is read.
+//!
+//! It resolves flags against `[run]`, narrows lanes, binds them to the columns
+//! of the source, and knows where the state lies. It never sends.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
+use super::config::{
+    Color, Config, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues, UnusedColumns,
+    providers_dir, read_text,
+};
+use super::exit::ExitCode;
+use super::failure::Failure;
+use crate::core::{FieldPath, Key, Policy, Problem, RecordKey, Scope};
+use crate::engine::{Digests, Keeping, Lane};
+use crate::provider::{Catalog, LeafRules, ProviderFiles, nearest};
+use crate::source::{Encoding, Input, Source, SourceSettings, Survey};
+use crate::store::{digest_key, existing_key, key_path};
+
+/// What the command line adds to the configuration.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) selection: Selection,
+    pub(super) portion: Portion,
+    pub(super) pace: Pace,
+    pub(super) sandbox: InSandbox,
+    pub(super) output: Output,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) config: Config,
+    pub(super) asked: Asked,
+    /// The leaf rules of each lane.
+    rules: Vec<Arc<Vec<LeafRules>>>,
+}
+
+/// A source that was opened and surveyed.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) source: Source,
+    pub(super) survey: Survey,
+    /// Warnings of the file as a whole.
+    pub(super) warnings: Vec<Problem>,
+    /// Whether white space around keys is removed.
+    pub(super) trim: bool,
+}
+
+/// Reads the providers: the built-in ones and those of a folder.
+pub(super) fn catalog(folder: Option<&Path>) -> Result<Catalog, Failure> {
+    let Some(folder) = folder else {
+        return Ok(Catalog::load(&[])?);
+    };
+    let cannot = |what: &Path, error: std::io::Error| {
+        Failure::say(ExitCode::Config, format!("{}: {error}", what.display()))
+    };
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| cannot(folder, error))? {
+        let path = entry.map_err(|error| cannot(folder, error))?.path();
+        if path.join("provider.toml").is_file() {
+            folders.push(path);
+        }
+    }
+    // The folder given may be a provider's own.
+    if folder.join("provider.toml").is_file() {
+        folders.push(folder.to_owned());
+    }
+    folders.sort();
+    let read = |path: PathBuf| fs::read_to_string(&path).map_err(|error| cannot(&path, error));
+    let files = folders
+        .iter()
+        .map(|folder| {
+            Ok(ProviderFiles {
+                manifest: read(folder.join("provider.toml"))?,
+                contract: read(folder.join("contract.schema.json"))?,
+            })
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    Catalog::load(&files).map_err(|error| {
+        Failure::from(error).during(format!("the providers in {}", folder.display()))
+    })
+}
+
+/// The providers that a command line names, with those of the configuration's
+/// folder where there is one.
+pub(super) fn catalog_of(common: &Common) -> Result<Catalog, Failure> {
+    if let Some(folder) = &common.providers_dir {
+        return catalog(Some(folder));
+    }
+    let text = read_text(&common.config).unwrap_or_default();
+    catalog(providers_dir(&text, &common.config).as_deref())
+}
+
+impl Session {
+    /// Reads the configuration and narrows it to what was asked for.
+    pub(super) fn open(common: &Common, asked: Asked) -> Result<Self, Failure> {
+        let catalog = catalog_of(common)?;
+        let mut config = Config::read(&common.config, &catalog)
+            .map_err(|problems| Failure::config(&common.config, &problems))?;
+        let names: Vec<String> = config.lanes.iter().map(|lane| lane.name.clone()).collect();
+        for name in &asked.selection.provider {
+            if !names.contains(name) {
+                let hint = nearest(name, &names)
+                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                let known = names.join(", ");
+                return Err(Failure::say(
+                    ExitCode::Usage,
+                    format!("--provider {name}: the configuration has {known}{hint}"),
+                ));
+            }
+        }
+        if !asked.selection.provider.is_empty() {
+            config
+                .lanes
+                .retain(|lane| asked.selection.provider.contains(&lane.name));
+        }
+        check_fields(&config.lanes, &asked.selection.fields)?;
+        let rules = config
+            .lanes
+            .iter_mut()
+            .map(|lane| Arc::new(std::mem::take(&mut lane.rules)))
+            .collect();
+        Ok(Self {
+            config,
+            asked,
+            rules,
+        })
+    }
+
+    /// Whether the run sees the whole population.
+    pub(super) fn scope(&self) -> Scope {
+        let Asked {
+            selection, portion, ..
+        } = &self.asked;
+        let narrowed = !selection.provider.is_empty()
+            || !selection.only.is_empty()
+            || !selection.fields.is_empty();
+        if narrowed || portion.partial || portion.limit.is_some() {
+            Scope::Partial
+        } else {
+            Scope::Whole
+        }
+    }
+
+    /// The keys asked for, in the spelling of the rows.
+    pub(super) fn only(&self) -> Result<Option<BTreeSet<RecordKey>>, Failure> {
+        if self.asked.selection.only.is_empty() {
+            return Ok(None);
+        }
+        let columns = self.config.source.key.len();
+        self.asked
+            .selection
+            .only
+            .iter()
+            .map(|text| parse_key(text, columns))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    /// The state file: the sandbox has its own beside the real one.
+    pub(super) fn state_path(&self) -> PathBuf {
+        let path = self.config.state.path.clone();
+        if self.asked.sandbox.sandbox {
+            sandbox_state(&path)
+        } else {
+            path
+        }
+    }
+
+    /// The file that the sandbox keeps its records in.
+    pub(super) fn sandbox_records(&self) -> PathBuf {
+        sandbox_state(&self.config.state.path).with_extension("records.jsonl")
+    }
+
+    /// The sandbox's seed file, beside the configuration.
+    pub(super) fn sandbox_seed(&self) -> PathBuf {
+        self.config.directory.join("sandbox.json")
+    }
+
+    /// What a run's folder of saved plans is called.
+    pub(super) fn plans_folder(&self) -> PathBuf {
+        self.state_path().with_extension("plans")
+    }
+
+    /// The renderings that are asked for as files.
+    pub(super) fn report_files(&self) -> &[ReportFile] {
+        if self.asked.output.report.is_empty() {
+            &self.config.run.report
+        } else {
+            &self.asked.output.report
+        }
+    }
+
+    /// The rate that the user allows, where it is lower than the limits.
+    pub(super) fn tps_limit(&self) -> Option<f64> {
+        self.asked.pace.tps_limit.or(self.config.run.tps_limit)
+    }
+
+    /// The key of digests and seals, if there is one already.
+    pub(super) fn known_key(&self) -> Result<Option<Key>, Failure> {
+        Ok(existing_key(&self.key_file())?)
+    }
+
+    /// The key of digests and seals, made where it is missing.
+    pub(super) fn key(&self) -> Result<Key, Failure> {
+        Ok(digest_key(&self.key_file())?)
+    }
+
+    fn key_file(&self) -> PathBuf {
+        match &self.config.state.values {
+            StoredValues::Digest(key_file) => key_file.clone(),
+            StoredValues::Plain => key_path(&self.state_path()),
+        }
+    }
+
+    /// Opens the source, checks its header and surveys all of it.
+    pub(super) fn open_source(&self) -> Result<Opened, Failure> {
+        let table = &self.config.source;
+        let encoding = Encoding::parse(&table.encoding)
+            .map_err(|error| Failure::new(ExitCode::Config, error))?;
+        let settings = SourceSettings {
+            input: match &table.path {
+                SourcePath::File(path) => Input::File(path.clone()),
+                SourcePath::Stdin => Input::Stdin,
+            },
+            key: table.key.clone(),
+            delimiter: table.delimiter,
+            encoding,
+            trim: table.trim,
+            skip_lines: table.skip_lines,
+            require_final_newline: table.require_final_newline,
+        };
+        let source = Source::open(&settings)?;
+        let mut warnings = self.check_columns(source.header().names())?;
+        let ids: BTreeSet<usize> = self
+            .config
+            .lanes
+            .iter()
+            .filter_map(|lane| source.header().position(&lane.id_column))
+            .collect();
+        let survey = source.survey(&ids.into_iter().collect::<Vec<_>>())?;
+        warnings.extend(survey.warnings.iter().cloned());
+        Ok(Opened {
+            source,
+            survey,
+            warnings,
+            trim: table.trim,
+        })
+    }
+
+    /// Every mapped column must be there; what nobody maps is named once.
+    fn check_columns(&self, header: &[String]) -> Result<Vec<Problem>, Failure> {
+        let mapped = |lane: &LaneConfig| {
+            let columns = lane
+                .mappings
+                .iter()
+                .flat_map(|mapping| mapping.cell.columns().to_vec());
+            columns.chain([lane.id_column.clone()]).collect::<Vec<_>>()
+        };
+        let mut problems = Vec::new();
+        let mut used: BTreeSet<String> = self.config.source.key.iter().cloned().collect();
+        for lane in &self.config.lanes {
+            for column in mapped(lane) {
+                if !header.contains(&column) && used.insert(column.clone()) {
+                    let hint = nearest(&column, header)
+                        .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                    let message = format!(
+                        "the file has no such column, and [providers.{}] uses it{hint}",
+                        lane.name
+                    );
+                    problems.push(Problem::new("E_MISSING_COLUMN", message).column(column));
+                } else {
+                    used.insert(column);
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Failure::source(&problems));
+        }
+        let unused: Vec<String> = header
+            .iter()
+            .filter(|name| !used.contains(*name) && !name.is_empty())
+            .map(|name| format!("`{name}`"))
+            .collect();
+        if unused.is_empty() {
+            return Ok(Vec::new());
+        }
+        let message = format!("no provider uses the column(s) {}", unused.join(", "));
+        match self.config.source.unused_columns {
+            UnusedColumns::Ignore => Ok(Vec::new()),
+            UnusedColumns::Warn => Ok(vec![Problem::new("W_UNUSED_COLUMN", message)]),
+            UnusedColumns::Error => {
+                Err(Failure::source(&[Problem::new("E_UNUSED_COLUMN", message)]))
+            }
+        }
+    }
+
+    /// The lanes, bound to the columns of the source. `base_urls` replaces
+    /// where they send; what their state is bound to stays the same.
+    pub(super) fn lanes(
+        &self,
+        source: &Source,
+        key: Option<&Key>,
+        base_url: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<Lane> {
+        let position = |name: &String| source.header().position(name).unwrap_or(usize::MAX);
+        let fields = &self.asked.selection.fields;
+        let concurrency = self.asked.pace.concurrency.or(self.config.run.concurrency);
+        let digests = match self.config.state.values {
+            StoredValues::Digest(_) => Digests::All,
+            StoredValues::Plain => Digests::Sensitive,
+        };
+        let mut lanes = Vec::new();
+        for (ordinal, (lane, rules)) in self.config.lanes.iter().zip(&self.rules).enumerate() {
+            let mut mappings = lane.mappings.clone();
+            for mapping in &mut mappings {
+                // A field that was not asked for is as if its mapping were
+                // switched off: what the provider holds stays.
+                if !fields.is_empty() && !fields.contains(&mapping.field.path) {
+                    mapping.policy = Policy::Ignore;
+                }
+            }
+            let mut limits = lane.limits.clone();
+            limits.concurrency =
+                concurrency.map_or(limits.concurrency, |asked| asked.min(limits.concurrency));
+            let settings = match base_url(&lane.name) {
+                Some(url) => lane.settings.clone().with("base_url", url),
+                None => lane.settings.clone(),
+            };
+            lanes.push(Lane {
+                name: lane.name.clone(),
+                ordinal: u8::try_from(ordinal).unwrap_or(u8::MAX),
+                provider: Arc::clone(&lane.provider),
+                target: lane.provider.target(&if self.asked.sandbox.sandbox {
+                    lane.settings
+                        .clone()
+                        .with("base_url", "the sandbox".to_owned())
+                } else {
+                    lane.settings.clone()
+                }),
+                settings,
+                columns: mappings
+                    .iter()
+                    .map(|m| m.cell.columns().iter().map(position).collect())
+                    .collect(),
+                mappings,
+                rules: Arc::clone(rules),
+                id_column: position(&lane.id_column),
+                limits,
+                keeping: Keeping {
+                    key: key.cloned(),
+                    digests,
+                },
+            });
+        }
+        lanes
+    }
+}
+
+/// A field asked for must be mapped in at least one lane.
+fn check_fields(lanes: &[LaneConfig], fields: &[FieldPath]) -> Result<(), Failure> {
+    let mapped: Vec<String> = lanes
+        .iter()
+        .flat_map(|lane| &lane.mappings)
+        .map(|m| m.field.path.to_string())
+        .collect();
+    for field in fields {
+        let text = field.to_string();
+        if !mapped.contains(&text) {
+            let hint = nearest(&text, &mapped)
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(Failure::say(
+                ExitCode::Usage,
+                format!("--fields {text}: no provider of this run maps it{hint}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A key as the command line spells it: of several columns it is one CSV record.
+fn parse_key(text: &str, columns: usize) -> Result<RecordKey, Failure> {
+    if columns == 1 {
+        return Ok(RecordKey::from_cells([text]));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    match reader.records().next() {
+        Some(Ok(record)) if record.len() == columns => Ok(RecordKey::from_cells(record.iter())),
+        _ => Err(Failure::say(
+            ExitCode::Usage,
+            format!(
+                "--only: a key of this source is one CSV record of {columns} cells, for example `a,b`"
+            ),
+        )),
+    }
+}
+
+/// The sandbox's state beside the real one: `x.db` and `x.sandbox.db`.
+pub(super) fn sandbox_state(state: &Path) -> PathBuf {
+    let extension = state
+        .extension()
+        .map_or_else(|| "db".to_owned(), |e| e.to_string_lossy().into_owned());
+    state.with_extension(format!("sandbox.{extension}"))
+}
+
+/// Whether output is coloured.
+pub(super) fn colours(
+    asked: Option<Color>,
+    configured: Option<Color>,
+    terminal: bool,
+    no_color: bool,
+) -> bool {
+    match asked.or(configured).unwrap_or_default() {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !no_color,
+    }
+}
+
+/// The form of log lines.
+pub(super) fn log_format(asked: Option<LogFormat>, configured: Option<LogFormat>) -> LogFormat {
+    asked.or(configured).unwrap_or_default()
+}
