@@ -56,6 +56,16 @@ pub(super) fn judge(folder: &Path) -> Vec<String> {
     }
     let record = folder.join("record.json");
     let record = record.is_file().then(|| fs::read(&record).unwrap());
+    let given = ["row.csv", "snapshot.json", "record.json"]
+        .map(|name| fs::read_to_string(folder.join(name)).unwrap_or_default())
+        .concat();
+    let rows = expected.rows.unwrap_or_default();
+    let mut hidden = rows.iter().flat_map(|row| &row.plan_hides);
+    if let Some(text) = hidden.find(|text| !given.contains(text.as_str())) {
+        return vec![format!(
+            "`{text}` cannot be hidden: no file of the case holds it"
+        )];
+    }
     let mut case = Case {
         setup,
         store,
@@ -64,7 +74,7 @@ pub(super) fn judge(folder: &Path) -> Vec<String> {
         record_used: false,
         differences: Vec::new(),
     };
-    case.rows(&expected.rows.unwrap_or_default());
+    case.rows(&rows);
     case.differences
 }
 

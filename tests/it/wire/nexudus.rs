@@ -65,7 +65,9 @@ async fn serve(update: impl Fn(usize, &Hit) -> Answer + Send + Sync + 'static) -
     Server::new(
         move |hit| match (hit.method.as_str(), hit.target.as_str()) {
             ("POST", "/api/token") => tokens(hit),
-            ("GET", "/api/sys/users/87654321") => Answer::reply(200, RECORD),
+            ("GET", "/api/sys/users/87654321") => {
+                Answer::reply(200, RECORD).with("Set-Cookie", "session=1; Path=/")
+            }
             ("PUT", "/api/sys/users") => update(updates.fetch_add(1, Ordering::SeqCst), hit),
             _ => Answer::reply(404, "{}"),
         },
