@@ -164,6 +164,7 @@ fn bound(config: LaneConfig, ordinal: u8, columns: &Columns, digests: Digests) -
         mappings: config.mappings,
         rules: Arc::new(config.rules),
         id_column: position(&config.id_column),
+        id_name: config.id_column.clone(),
         limits: config.limits,
         keeping: Keeping {
             key: Some(key()),
