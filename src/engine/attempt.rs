@@ -3,8 +3,8 @@
 //! The body is built from a read of this very attempt, never from an older
 //! one. What the provider already holds is not sent again.
 
-use super::apply::Stopped;
 use super::decide::Stop;
+use super::ends::Stopped;
 use super::journey::Journey;
 use super::transport::Transport;
 use super::worker::{LaneStopped, Step, Worker};
