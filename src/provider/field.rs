@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::contract::Contract;
 use super::leaf::leaf_type;
-use super::schema::{ContractError, allows_null, compare, is_set, member, types};
+use super::schema::{ContractError, allows_null, compare, is_set, member};
 use crate::core::{
     Access, Clear, Field, FieldPath, KeyedList, Place, ReadAs, ReadToken, Visibility,
 };
