@@ -8,6 +8,8 @@ mod cases;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_tokens;
