@@ -362,7 +362,7 @@ fn skipped(reason: SkipReason) -> Problem {
     let (code, message) = match reason {
         SkipReason::Unlinked => (
             "W_UNLINKED",
-            "no remote id: fill the id column, or link the row with `adopt --from provider`",
+            "no remote id: fill the id column",
         ),
         SkipReason::Limit => ("W_LIMIT", "left out by --limit"),
         SkipReason::Superseded => (
