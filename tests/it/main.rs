@@ -6,6 +6,8 @@ mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod source;
