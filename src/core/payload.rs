@@ -374,7 +374,7 @@ fn write(
     draft: &Draft,
     with: &Completing<'_>,
 ) -> Result<Vec<Vec<String>>, Vec<Problem>> {
-    let hints = |path: &FieldPath| hint(draft, with.known, path);
+    let hints = |path: &FieldPath| hint(draft, with, path);
     let mut ours = Vec::new();
     let mut problems = Vec::new();
     let is_flag =
@@ -445,7 +445,7 @@ impl Reading {
         let Some(record) = read else {
             return Ok(reading);
         };
-        let hints = |path: &FieldPath| hint(draft, with.known, path);
+        let hints = |path: &FieldPath| hint(draft, with, path);
         let mut problems = Vec::new();
         for mapping in with
             .mappings
@@ -504,7 +504,7 @@ impl Reading {
     }
 }
 
-fn hint<'a>(draft: &'a Draft, known: &'a Acknowledged, path: &FieldPath) -> Hint<'a> {
+fn hint<'a>(draft: &'a Draft, with: &Completing<'a>, path: &FieldPath) -> Hint<'a> {
     let changed = draft
         .changes
         .iter()
@@ -518,7 +518,7 @@ fn hint<'a>(draft: &'a Draft, known: &'a Acknowledged, path: &FieldPath) -> Hint
                 .find(|e| e.field == *path)
                 .map(|e| &e.value)
         }),
-        acknowledged: known.get(path).and_then(super::diff::Known::value),
+        acknowledged: with.known.get(path).map(|known| (known, with.key)),
     }
 }
 

@@ -273,7 +273,10 @@ mod tests {
         read(source, LeafType::One(scalar), Clear::Null, &[cell]).map_err(|refusal| refusal.code)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "it stands for the result of `one`")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it stands for the result of `one`"
+    )]
     fn set(value: Value) -> Result<Desired, &'static str> {
         Ok(Desired::Set(value))
     }
