@@ -204,21 +204,33 @@ pub fn assemble(
     draft
 }
 
+/// What a member will certainly hold by this row alone, whatever a read shows.
+fn certain<'a>(
+    draft: &'a Draft,
+    row: &[(&Mapping, &'a Value)],
+    member: &[String],
+) -> Option<&'a Value> {
+    let (mapping, value) = row
+        .iter()
+        .find(|(m, _)| m.field.place.members() == member)?;
+    let changes = draft
+        .changes
+        .iter()
+        .any(|c| c.field == mapping.field.path && c.when == When::Always);
+    (changes || mapping.policy == Policy::Source).then_some(*value)
+}
+
 /// Takes the dependent members of a group out of the changes while the row
 /// itself says that the condition is false.
 fn withhold(draft: &mut Draft, group: &Together, row: &[(&Mapping, &Value)]) {
     let Some((member, wanted)) = &group.when else {
         return;
     };
-    let said = row
-        .iter()
-        .find(|(m, _)| m.field.place.members() == member.as_slice());
-    if said.is_none_or(|(_, value)| *value == wanted) {
+    if certain(draft, row, member).is_none_or(|value| value == wanted) {
         return;
     }
     for (mapping, _) in row {
-        let place = mapping.field.place.members();
-        if place != member.as_slice() && group.members.iter().any(|m| m.as_slice() == place) {
+        if group.depends(mapping.field.place.members()) {
             draft
                 .changes
                 .retain(|change| change.field != mapping.field.path);
@@ -254,17 +266,13 @@ fn travel_together(
             add_extra(draft, mapping, value, Travels::Together(first.clone()));
         }
     }
-    let false_by_row = draft
-        .withheld
-        .iter()
-        .any(|w| place_of(mappings, &w.field).is_some_and(in_group))
-        || group.when.as_ref().is_some_and(|(member, wanted)| {
-            row.iter()
-                .any(|(m, value)| m.field.place.members() == member.as_slice() && *value != wanted)
-        });
+    let false_by_row = group.when.as_ref().is_some_and(|(member, wanted)| {
+        certain(draft, row, member).is_some_and(|value| value != wanted)
+    });
+    // A value that the row has and its policy keeps back is missing as well.
     let missing = |member: &Vec<String>| {
-        !row.iter()
-            .any(|(m, _)| m.field.place.members() == member.as_slice())
+        let at = |field: &FieldPath| place_of(mappings, field) == Some(member.as_slice());
+        !draft.changes.iter().any(|c| at(&c.field)) && !draft.extras.iter().any(|e| at(&e.field))
     };
     if !false_by_row && group.members.iter().any(missing) {
         draft.read.insert(ReadReason::Together);
@@ -305,13 +313,15 @@ pub fn complete(
     with: &Completing<'_>,
 ) -> Result<Completed, Vec<Problem>> {
     let reading = Reading::of(draft, read, with)?;
-    let changes: Vec<&Change> = draft
+    let mut changes: Vec<&Change> = draft
         .changes
         .iter()
         .filter(|change| reading.survives(change, with))
         .collect();
+    let idle = dependents_without_condition(&changes, draft, read, with);
+    changes.retain(|change| !idle.contains(&&change.field));
     let mut settled = reading.settled;
-    for Withheld { field, .. } in &draft.withheld {
+    for field in draft.withheld.iter().map(|w| &w.field).chain(idle.clone()) {
         settled.values.retain(|(path, _)| path != field);
         settled.values.push((field.clone(), None));
     }
@@ -342,7 +352,12 @@ pub fn complete(
                 && g.members.iter().any(|m| touches(m))
         }),
     };
-    let extras: Vec<&Extra> = draft.extras.iter().filter(travels).collect();
+    let extras: Vec<&Extra> = draft
+        .extras
+        .iter()
+        .filter(travels)
+        .filter(|extra| !idle.contains(&&extra.field))
+        .collect();
     let assignments: Vec<(&FieldPath, &Value)> = changes
         .iter()
         .map(|c| (&c.field, &c.after))
@@ -365,6 +380,45 @@ pub fn complete(
         ours,
         settled,
     })))
+}
+
+/// The dependent members of groups whose condition, which the row leaves to
+/// the record, the read shows to be false: they are not sent.
+fn dependents_without_condition<'a>(
+    changes: &[&Change],
+    draft: &'a Draft,
+    read: Option<&Json>,
+    with: &Completing<'_>,
+) -> Vec<&'a FieldPath> {
+    let is_false = |(member, wanted): &(Vec<String>, Value)| {
+        let at = |field: &FieldPath| place_of(with.mappings, field) == Some(member.as_slice());
+        let extras = draft.extras.iter().filter(|e| at(&e.field));
+        let said = changes
+            .iter()
+            .filter(|c| at(&c.field))
+            .map(|c| &c.after)
+            .chain(extras.map(|e| &e.value))
+            .next();
+        match (said, read) {
+            (Some(value), _) => value != wanted,
+            (None, Some(read)) => read.at(member).is_none_or(|v| v.to_value() != *wanted),
+            (None, None) => false,
+        }
+    };
+    let idle: Vec<&Together> = with
+        .shape
+        .groups
+        .iter()
+        .filter(|group| group.when.as_ref().is_some_and(is_false))
+        .collect();
+    let changed = draft.changes.iter().map(|c| &c.field);
+    changed
+        .chain(draft.extras.iter().map(|e| &e.field))
+        .filter(|field| {
+            place_of(with.mappings, field)
+                .is_some_and(|place| idle.iter().any(|group| group.depends(place)))
+        })
+        .collect()
 }
 
 /// Writes our values into the body, in the order of the mapping, flags last.
@@ -494,13 +548,16 @@ impl Reading {
             // a read that did not happen is not sent.
             return change.when == When::Always;
         };
-        if change.when == When::Blank && !is_blank(seen) {
+        let Some(mapping) = with.mappings.iter().find(|m| m.field.path == change.field) else {
+            return false;
+        };
+        // What the snapshot took for empty may have been filled since: a read
+        // that was made anyway is believed, whatever it was made for.
+        let guarded = matches!(mapping.policy, Policy::Once | Policy::FillBlank);
+        if (guarded || change.when == When::Blank) && !is_blank(seen) {
             return false;
         }
-        with.mappings
-            .iter()
-            .find(|m| m.field.path == change.field)
-            .is_some_and(|m| !m.field.compare.equal(seen, &change.after))
+        !mapping.field.compare.equal(seen, &change.after)
     }
 }
 
