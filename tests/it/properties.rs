@@ -7,17 +7,17 @@
 
 mod case;
 mod choices;
+mod duplicates;
 mod expected;
 mod laws;
 mod round;
 mod server;
+mod values;
 mod world;
 
 use std::cell::Cell;
 
-use proptest::test_runner::{
-    Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
-};
+use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
 
 use case::Case;
 use world::World;
@@ -47,14 +47,6 @@ fn config() -> Config {
 
 fn runner() -> TestRunner {
     TestRunner::new(config())
-}
-
-/// The same cases in every run, for what is compared between runs.
-fn steady_runner() -> TestRunner {
-    TestRunner::new_with_rng(
-        config(),
-        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-    )
 }
 
 /// Checks a law over random cases of a world. At least one case in `share`

@@ -49,7 +49,12 @@ impl Case {
             state: world.base.clone(),
             mappings: Vec::new(),
             desired: Vec::new(),
-            knowing: *choices.one(&[Knowing::Nothing, Knowing::All, Knowing::Some, Knowing::Stale]),
+            knowing: *choices.one(&[
+                Knowing::Nothing,
+                Knowing::All,
+                Knowing::Some,
+                Knowing::Stale,
+            ]),
             known: BTreeMap::new(),
         };
         case.draw_row(choices);
@@ -156,7 +161,8 @@ impl Case {
         for pointer in self.world.foreign {
             if choices.chance(2, 3) {
                 let path = FieldPath::parse(pointer).unwrap();
-                self.state.set_at(path.members(), json(choices.one::<&str>(&JUNK)));
+                self.state
+                    .set_at(path.members(), json(choices.one::<&str>(&JUNK)));
             }
         }
         // A unit without members is absent, empty or null.
@@ -256,12 +262,13 @@ impl Case {
                 let flagged = items
                     .iter()
                     .position(|item| item.get(member).is_some_and(|m| m.to_text() == "true"));
-                // A second entry of the same key that carries the flag is not ours.
+                // Where the row asks for a key, an other entry of that key that
+                // carries the flag is not the one that is meant.
                 Some(flagged.map_or(Value::Null, |index| {
                     let key = items[index].get(&list.key).unwrap().to_value();
+                    let asked = self.said(&field.path) == Some(&key);
                     match self.entry_field(&list.at, &key).map(|f| self.addressed(f)) {
-                        Some(Some(Some((ours, _)))) if ours != index => Value::Null,
-                        Some(None) => Value::Null,
+                        Some(Some(Some((ours, _)))) if asked && ours != index => Value::Null,
                         _ => key,
                     }
                 }))
@@ -276,14 +283,7 @@ impl Case {
         if found.len() < 2 {
             return Some(found.into_iter().next());
         }
-        let known = self.known.get(&field.path);
-        // What is set already is not asked for again.
-        let kept = self
-            .mappings
-            .iter()
-            .position(|m| m.field.path == field.path)
-            .is_some_and(|i| self.guards(i) && known.is_some_and(|known| !is_blank(known)));
-        [self.said(&field.path).filter(|_| !kept), known]
+        self.meant(field)
             .into_iter()
             .flatten()
             .find_map(|wanted| {
@@ -292,6 +292,19 @@ impl Case {
                     .find(|(_, value)| field.compare.equal(value, wanted))
             })
             .map(|entry| Some(entry.clone()))
+    }
+
+    /// The values that tell which entry a field means: the one that the row
+    /// asks for, then the one that is known.
+    pub(super) fn meant(&self, field: &Field) -> [Option<&Value>; 2] {
+        let known = self.known.get(&field.path);
+        // What is set already is not asked for again.
+        let kept = self
+            .mappings
+            .iter()
+            .position(|m| m.field.path == field.path)
+            .is_some_and(|i| self.guards(i) && known.is_some_and(|known| !is_blank(known)));
+        [self.said(&field.path).filter(|_| !kept), known]
     }
 
     /// The field that addresses the entry of a key.
@@ -319,7 +332,11 @@ impl Case {
         self.known
             .iter()
             .map(|(path, value)| {
-                let mapping = self.mappings.iter().find(|m| m.field.path == *path).unwrap();
+                let mapping = self
+                    .mappings
+                    .iter()
+                    .find(|m| m.field.path == *path)
+                    .unwrap();
                 (path.clone(), Known::of(&mapping.field, value, digests))
             })
             .collect()
@@ -330,11 +347,6 @@ impl Case {
         let mapping = &self.mappings[index];
         matches!(mapping.policy, Policy::Once | Policy::FillBlank)
             && mapping.field.access == Access::ReadWrite
-    }
-
-    /// Whether the record holds nothing of a field.
-    pub(super) fn blank(&self, field: &Field) -> bool {
-        self.view(field).is_some_and(|value| is_blank(&value))
     }
 }
 

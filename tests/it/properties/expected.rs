@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use clientsync::core::{
-    Access, Clear, Desired, Field, Json, KeyedList, Place, Policy, is_blank,
-};
+use clientsync::core::{Access, Clear, Desired, Field, Json, KeyedList, Place, Policy, is_blank};
 use serde_json::Value;
 
 use super::case::{Case, entries, same};
@@ -71,11 +69,17 @@ impl Case {
 
     /// Whether the absence is on once the row is applied.
     fn is_away(&self) -> bool {
-        let index = self.mappings.iter().position(|m| m.field.path.to_string() == MODE);
+        let index = self
+            .mappings
+            .iter()
+            .position(|m| m.field.path.to_string() == MODE);
         let said = index.map(|index| self.effect(index));
         match said {
             Some(Effect::Stands(value)) => value == Value::Bool(true),
-            _ => self.state.get(MODE).is_some_and(|mode| mode.to_text() == "true"),
+            _ => self
+                .state
+                .get(MODE)
+                .is_some_and(|mode| mode.to_text() == "true"),
         }
     }
 
@@ -88,16 +92,26 @@ impl Case {
         let mut lists: BTreeMap<Vec<String>, (KeyedList, Vec<Json>)> = BTreeMap::new();
         let is_flag = |i: &usize| matches!(self.mappings[*i].field.place, Place::Flag { .. });
         let all = 0..self.mappings.len();
-        for index in all.clone().filter(|i| !is_flag(i)).chain(all.filter(is_flag)) {
+        for index in all
+            .clone()
+            .filter(|i| !is_flag(i))
+            .chain(all.filter(is_flag))
+        {
             let field = &self.mappings[index].field;
             self.check_immutable(index, &mut expected);
             let effect = self.effect(index);
             match (&field.place, effect) {
                 (Place::Member(members), Effect::Stands(value)) => {
-                    if self.view(field).is_some_and(|seen| same(field.compare, &seen, &value)) {
+                    if self
+                        .view(field)
+                        .is_some_and(|seen| same(field.compare, &seen, &value))
+                    {
                         continue;
                     }
-                    match (members.split_last(), value.is_null() && field.clear == Clear::Remove) {
+                    match (
+                        members.split_last(),
+                        value.is_null() && field.clear == Clear::Remove,
+                    ) {
                         (Some((name, parent)), true) => {
                             let mut unit = expected.state.at(parent).unwrap().clone();
                             unit.remove(name);
@@ -128,7 +142,23 @@ impl Case {
                         .entry(list.at.clone())
                         .or_insert_with(|| (list.clone(), self.items(&list.at)));
                     if !self.set_flag(list, member, &value, items) {
-                        expected.refusal = Refusal::Certain;
+                        // What is known to be so is sent only with other entries.
+                        let planned = self.known.get(&field.path) != Some(&value);
+                        expected.refusal = match expected.refusal {
+                            Refusal::Never if !planned => Refusal::Possible,
+                            Refusal::Possible | Refusal::Never if planned => Refusal::Certain,
+                            other => other,
+                        };
+                    }
+                }
+                (Place::Flag { list, .. }, Effect::Untouched) => {
+                    // Whether the one that carries it is meant cannot be told.
+                    let meant = self.said(&field.path);
+                    let entry = meant.and_then(|key| self.entry_field(&list.at, key));
+                    if entry.is_some_and(|entry| self.addressed(entry).is_none())
+                        && expected.refusal == Refusal::Never
+                    {
+                        expected.refusal = Refusal::Possible;
                     }
                 }
                 (_, Effect::Untouched) => {}
@@ -181,13 +211,18 @@ impl Case {
     ) {
         // Entries before ours may have been removed: find it again by its text.
         let original = self.items(&list.at);
-        let ours = self.addressed(field).flatten().map(|(index, _)| &original[index]);
+        let ours = self
+            .addressed(field)
+            .flatten()
+            .map(|(index, _)| &original[index]);
         let index = ours.and_then(|ours| items.iter().position(|item| item == ours));
         match (index, value.is_null()) {
             (Some(index), true) => drop(items.remove(index)),
             (None, true) => {}
             (Some(index), false) => {
-                let seen = items[index].get(&list.value).map_or(Value::Null, Json::to_value);
+                let seen = items[index]
+                    .get(&list.value)
+                    .map_or(Value::Null, Json::to_value);
                 if !same(field.compare, &seen, value) {
                     items[index].set(&list.value, Json::from_value(value));
                 }
@@ -211,8 +246,7 @@ impl Case {
             0 => None,
             1 => Some(found[0].0),
             _ => self.entry_field(&list.at, value).and_then(|field| {
-                let wanted = [self.said(&field.path), self.known.get(&field.path)];
-                wanted.into_iter().flatten().find_map(|wanted| {
+                self.meant(field).into_iter().flatten().find_map(|wanted| {
                     let ours = found.iter().find(|(_, v)| same(field.compare, v, wanted));
                     ours.map(|(index, _)| *index)
                 })
@@ -232,7 +266,12 @@ impl Case {
 
     /// What differs between the record and what it should be; values of ours
     /// may be spelt otherwise, all else is the same text.
-    pub(super) fn differs(&self, expected: &Json, actual: &Json, reading: Reading) -> Option<String> {
+    pub(super) fn differs(
+        &self,
+        expected: &Json,
+        actual: &Json,
+        reading: Reading,
+    ) -> Option<String> {
         let (mut expected, mut actual) = (leaves(expected), leaves(actual));
         for index in 0..self.mappings.len() {
             let field = &self.mappings[index].field;
@@ -242,7 +281,9 @@ impl Case {
             match &field.place {
                 Place::Member(members) => {
                     expected.remove(members);
-                    let stands = actual.remove(members).map_or(Value::Null, |leaf| leaf.to_value());
+                    let stands = actual
+                        .remove(members)
+                        .map_or(Value::Null, |leaf| leaf.to_value());
                     // A server that merges cannot be told to forget a member.
                     let forgets = value.is_null()
                         && field.clear == Clear::Remove

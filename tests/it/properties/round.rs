@@ -105,8 +105,7 @@ pub(super) fn round(
             let contract = &case.world.provider.contract;
             let broken = contract.check_body(&json.to_value(), &ours).violations;
             if !broken.is_empty() {
-                round.ended =
-                    Ended::Invalid(broken.iter().map(|v| v.code.to_owned()).collect());
+                round.ended = Ended::Invalid(broken.iter().map(|v| v.code.to_owned()).collect());
                 return Ok(round);
             }
             let text = json.to_text();

@@ -82,7 +82,9 @@ impl Server {
                 for (name, value) in members {
                     let node = listed.get(name).unwrap();
                     let whole = self.world.provider.manifest.update.whole.iter();
-                    let unit = whole.map(ToString::to_string).any(|p| p == format!("/{name}"));
+                    let unit = whole
+                        .map(ToString::to_string)
+                        .any(|p| p == format!("/{name}"));
                     let old = self.state.get(name).cloned();
                     let new = match (self.reading, old, value) {
                         (Reading::Replacing, Some(old), value) if unit => {
@@ -116,7 +118,8 @@ impl Server {
     fn rules(&self, body: &Json) -> Result<(), String> {
         match self.world.name {
             "nexudus" => {
-                let required = "Id FullName Email Language PasswordSalt LastHelpVisited InvalidLoginAttempts";
+                let required =
+                    "Id FullName Email Language PasswordSalt LastHelpVisited InvalidLoginAttempts";
                 if body.get("Id").map(Json::to_text).as_deref() != Some(self.world.id) {
                     return Err("the id is wrong".to_owned());
                 }
@@ -141,7 +144,10 @@ impl Server {
                 };
                 let preferred = items
                     .iter()
-                    .filter(|item| item.get("isPreferred").is_some_and(|p| p.to_text() == "true"))
+                    .filter(|item| {
+                        item.get("isPreferred")
+                            .is_some_and(|p| p.to_text() == "true")
+                    })
                     .count();
                 if preferred == 1 {
                     Ok(())
@@ -170,7 +176,9 @@ impl Server {
 /// What was sent, and beside it what nobody can send.
 fn replaced(old: &Json, sent: &Json, node: &Value) -> Json {
     let mut new = sent.clone();
-    let open = node.get("additionalProperties").is_some_and(Value::is_object);
+    let open = node
+        .get("additionalProperties")
+        .is_some_and(Value::is_object);
     if let (Json::Object(old), false, Json::Object(_)) = (old, open, sent) {
         for (name, value) in old {
             if node["properties"].get(name).is_none() {

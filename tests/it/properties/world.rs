@@ -79,7 +79,11 @@ fn world(
     macro_rules! fixture {
         ($name:literal) => {
             folder(
-                include_str!(concat!("../../fixtures/providers/", $name, "/provider.toml")),
+                include_str!(concat!(
+                    "../../fixtures/providers/",
+                    $name,
+                    "/provider.toml"
+                )),
                 include_str!(concat!(
                     "../../fixtures/providers/",
                     $name,
@@ -180,9 +184,17 @@ pub(super) static KEYED: LazyLock<World> = LazyLock::new(|| {
         &["/updatedAt", "/score"],
         &[
             ("name", TEXTS, REMOTE_TEXTS),
-            ("avatarUrl", r#"["https://x.org/a"]"#, &[r#""https:\/\/x.org\/a""#]),
+            (
+                "avatarUrl",
+                r#"["https://x.org/a"]"#,
+                &[r#""https:\/\/x.org\/a""#],
+            ),
             ("contactMethods.email", EMAILS, REMOTE_EMAILS),
-            ("contactMethods.phone", r#"["1","2"]"#, &[r#""1""#, r#""3""#]),
+            (
+                "contactMethods.phone",
+                r#"["1","2"]"#,
+                &[r#""1""#, r#""3""#],
+            ),
             ("contactMethods.preferred", r#"["email","phone"]"#, &[]),
             ("customFields.notes", TEXTS, REMOTE_TEXTS),
             ("/customFields/a.b", TEXTS, REMOTE_TEXTS),
@@ -231,7 +243,10 @@ pub(super) static RENAMED: LazyLock<World> = LazyLock::new(|| {
             (
                 "created_at",
                 r#"["2021-09-01T00:00:00Z","2022-01-01T00:00:00Z"]"#,
-                &[r#""2021-09-01T00:00:00+00:00""#, r#""2021-09-01T02:00:00+02:00""#],
+                &[
+                    r#""2021-09-01T00:00:00+00:00""#,
+                    r#""2021-09-01T02:00:00+02:00""#,
+                ],
             ),
             ("status_id", NUMBERS, REMOTE_NUMBERS),
             ("employee_id", IDS, REMOTE_IDS),
