@@ -411,8 +411,8 @@ fn dependents_without_condition<'a>(
         .iter()
         .filter(|group| group.when.as_ref().is_some_and(is_false))
         .collect();
-    let changed = draft.changes.iter().map(|c| &c.field);
-    changed
+    let fields = draft.changes.iter().map(|c| &c.field);
+    fields
         .chain(draft.extras.iter().map(|e| &e.field))
         .filter(|field| {
             place_of(with.mappings, field)

@@ -22,6 +22,10 @@ pub(super) enum Knowing {
     Stale,
 }
 
+/// Several entries could be meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Several;
+
 /// One random round.
 pub(super) struct Case {
     pub(super) world: &'static World,
@@ -210,8 +214,7 @@ impl Case {
                 }
             };
             let value = match (self.knowing, choices.below(4)) {
-                (Knowing::Some, 0 | 1) => None,
-                (Knowing::Stale, 0) => None,
+                (Knowing::Some, 0 | 1) | (Knowing::Stale, 0) => None,
                 (Knowing::Stale, 1) => Some(Value::Null),
                 (Knowing::Stale, 2) => Some(choices.one(&candidate.desired).clone()),
                 _ => Some(truth),
@@ -253,7 +256,7 @@ impl Case {
             Place::Member(members) => {
                 Some(self.state.at(members).map_or(Value::Null, Json::to_value))
             }
-            Place::Entry { .. } => Some(match self.addressed(field)? {
+            Place::Entry { .. } => Some(match self.addressed(field).ok()? {
                 Some((_, value)) => value,
                 None => Value::Null,
             }),
@@ -268,7 +271,7 @@ impl Case {
                     let key = items[index].get(&list.key).unwrap().to_value();
                     let asked = self.said(&field.path) == Some(&key);
                     match self.entry_field(&list.at, &key).map(|f| self.addressed(f)) {
-                        Some(Some(Some((ours, _)))) if asked && ours != index => Value::Null,
+                        Some(Ok(Some((ours, _)))) if asked && ours != index => Value::Null,
                         _ => key,
                     }
                 }))
@@ -278,10 +281,10 @@ impl Case {
 
     /// The entry that a field means: the only one, else the one that the row
     /// wants, else the one that is known.
-    pub(super) fn addressed(&self, field: &Field) -> Option<Option<(usize, Value)>> {
+    pub(super) fn addressed(&self, field: &Field) -> Result<Option<(usize, Value)>, Several> {
         let found = self.entries(field);
         if found.len() < 2 {
-            return Some(found.into_iter().next());
+            return Ok(found.into_iter().next());
         }
         self.meant(field)
             .into_iter()
@@ -292,6 +295,7 @@ impl Case {
                     .find(|(_, value)| field.compare.equal(value, wanted))
             })
             .map(|entry| Some(entry.clone()))
+            .ok_or(Several)
     }
 
     /// The values that tell which entry a field means: the one that the row
@@ -355,10 +359,7 @@ pub(super) fn entries(items: &[Json], key: &str, value: &str, wanted: &str) -> V
     items
         .iter()
         .enumerate()
-        .filter(|(_, item)| {
-            item.get(key)
-                .is_some_and(|k| k.to_value() == Value::from(wanted))
-        })
+        .filter(|(_, item)| item.get(key).is_some_and(|k| k.to_value() == wanted))
         .map(|(index, item)| (index, item.get(value).map_or(Value::Null, Json::to_value)))
         .collect()
 }

@@ -60,10 +60,9 @@ impl Case {
                 && self.view(field).is_none_or(|seen| is_blank(&seen))
         };
         match mapping.policy {
-            Policy::Ignore => Effect::Untouched,
             Policy::Source => Effect::Stands(value.clone()),
             Policy::Once | Policy::FillBlank if fills() => Effect::Stands(value.clone()),
-            Policy::Once | Policy::FillBlank => Effect::Untouched,
+            _ => Effect::Untouched,
         }
     }
 
@@ -131,7 +130,7 @@ impl Case {
                             && (is_blank(value)
                                 || self.known.get(&field.path).is_some_and(|k| !is_blank(k))))
                     });
-                    if asks && self.addressed(field).is_none() {
+                    if asks && self.addressed(field).is_err() {
                         expected.refusal = Refusal::Certain;
                     } else if let Effect::Stands(value) = effect {
                         self.set_entry(field, list, key, &value, items);
@@ -155,7 +154,7 @@ impl Case {
                     // Whether the one that carries it is meant cannot be told.
                     let meant = self.said(&field.path);
                     let entry = meant.and_then(|key| self.entry_field(&list.at, key));
-                    if entry.is_some_and(|entry| self.addressed(entry).is_none())
+                    if entry.is_some_and(|entry| self.addressed(entry).is_err())
                         && expected.refusal == Refusal::Never
                     {
                         expected.refusal = Refusal::Possible;
@@ -213,6 +212,7 @@ impl Case {
         let original = self.items(&list.at);
         let ours = self
             .addressed(field)
+            .ok()
             .flatten()
             .map(|(index, _)| &original[index]);
         let index = ours.and_then(|ours| items.iter().position(|item| item == ours));

@@ -170,7 +170,9 @@ fn spares_entries(case: &Case, server: &Server) -> Result<(), TestCaseError> {
                 .cloned()
                 .collect();
             if let Some(flag) = &list.flag {
-                items.iter_mut().for_each(|item| drop(item.remove(flag)));
+                for item in &mut items {
+                    item.remove(flag);
+                }
             }
             items
         };
@@ -207,11 +209,8 @@ fn rests(case: &Case) -> Checked {
             case.mappings[i].field.access == Access::WriteOnly && case.desired[i] != Desired::Keep
         });
         let certain = case.expected().refusal == Refusal::Never;
-        if certain
-            && !command
-            && !(reading == Reading::Merging && forgets(case))
-            && !case.has_duplicates()
-        {
+        let told = reading == Reading::Replacing || !forgets(case);
+        if certain && told && !command && !case.has_duplicates() {
             let mut nothing = Case {
                 known: [].into(),
                 ..case.again()
