@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::diff::{Acknowledged, Change, Shown, When, immutable_problem};
-use super::field::{Access, Field};
+use super::field::{Access, Field, Place};
 use super::json::Json;
 use super::mapping::{Desired, Mapping, Policy};
 use super::path::{FieldPath, Pointer};
@@ -421,7 +421,8 @@ fn dependents_without_condition<'a>(
         .collect()
 }
 
-/// Writes our values into the body, in the order of the mapping, flags last.
+/// Writes our values into the body, in the order of the mapping; what is taken
+/// out first, because it moves the entries behind it, and flags last.
 fn write(
     assignments: &[(&FieldPath, &Value)],
     body: &mut Json,
@@ -431,20 +432,22 @@ fn write(
     let hints = |path: &FieldPath| hint(draft, with, path);
     let mut ours = Vec::new();
     let mut problems = Vec::new();
-    let is_flag =
-        |mapping: &&Mapping| matches!(mapping.field.place, super::field::Place::Flag { .. });
-    let ordered = with
+    let mut ordered: Vec<(&Mapping, &Value)> = with
         .mappings
         .iter()
-        .filter(|m| !is_flag(m))
-        .chain(with.mappings.iter().filter(is_flag));
-    for mapping in ordered {
-        let Some((_, value)) = assignments
-            .iter()
-            .find(|(path, _)| **path == mapping.field.path)
-        else {
-            continue;
-        };
+        .filter_map(|mapping| {
+            let (_, value) = assignments
+                .iter()
+                .find(|(path, _)| **path == mapping.field.path)?;
+            Some((mapping, *value))
+        })
+        .collect();
+    ordered.sort_by_key(|(mapping, value)| match mapping.field.place {
+        Place::Flag { .. } => 2,
+        _ if value.is_null() => 0,
+        _ => 1,
+    });
+    for (mapping, value) in ordered {
         match encode(&mapping.field, value, body, &hints) {
             Ok(place) => ours.push(place),
             Err(error) => problems.push(view_problem(mapping, error)),
