@@ -5,6 +5,7 @@
 //! model of a server that is written here and shares no code with the payload.
 //! `PROPTEST_CASES` raises the number of cases; it cannot lower it.
 
+mod bodies;
 mod case;
 mod choices;
 mod duplicates;

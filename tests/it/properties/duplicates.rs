@@ -151,6 +151,31 @@ fn what_is_wrong_in_a_foreign_entry_does_not_refuse_a_removal() {
 }
 
 #[test]
+fn a_removal_does_not_make_the_entries_behind_it_ours() {
+    let record = r#"{"customFields":[{"fieldKey":"a.b","value":"x"},{"fieldKey":"notes","value":"n"},{"fieldKey":"fax","value":1.10}]}"#;
+    let row = [
+        (
+            "customFields.notes",
+            Policy::Source,
+            Some(json!("n")),
+            Some(json!("n")),
+        ),
+        (
+            "/customFields/a.b",
+            Policy::Source,
+            Some(Value::Null),
+            Some(json!("x")),
+        ),
+    ];
+    let (ended, after) = run(&case(&KEYED, record, &row), None);
+    assert!(matches!(ended, Ended::Sent(_)), "{ended:?}");
+    assert_eq!(
+        after,
+        r#"{"customFields":[{"fieldKey":"notes","value":"n"},{"fieldKey":"fax","value":1.10}]}"#
+    );
+}
+
+#[test]
 fn once_believes_a_read_more_than_the_snapshot() {
     let record = r#"{"personDetails":{"firstName":"Hers"},"metadata":{}}"#;
     let row = [

@@ -160,6 +160,10 @@ pub(super) static NEXUDUS: LazyLock<World> = LazyLock::new(|| {
             "/SystemId",
             "/PreferredLanguageId",
             "/AvatarFileName",
+            // Commands of an earlier day that a read shows again.
+            "/NewPassword",
+            "/ClearAvatarFile",
+            "/AddedBusinesses",
         ],
         &[
             ("FullName", TEXTS, REMOTE_TEXTS),
