@@ -112,9 +112,11 @@ fn world(
     }
 }
 
-/// The tree of a JSON text.
+/// The tree of a JSON text; records are compared as text, so it must keep it.
 pub(super) fn json(text: &str) -> Json {
-    Json::parse(text.as_bytes()).unwrap()
+    let tree = Json::parse(text.as_bytes()).unwrap();
+    assert_eq!(tree.to_text(), text);
+    tree
 }
 
 pub(super) static COMPLYCUBE: LazyLock<World> = LazyLock::new(|| {
