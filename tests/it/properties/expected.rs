@@ -140,6 +140,13 @@ impl Case {
                     let (_, items) = lists
                         .entry(list.at.clone())
                         .or_insert_with(|| (list.clone(), self.items(&list.at)));
+                    // A row that prefers what it clears contradicts itself.
+                    let entry = self.entry_field(&list.at, &value);
+                    if entry.and_then(|f| self.said(&f.path)) == Some(&Value::Null)
+                        && expected.refusal == Refusal::Never
+                    {
+                        expected.refusal = Refusal::Possible;
+                    }
                     if !self.set_flag(list, member, &value, items) {
                         // What is known to be so is sent only with other entries.
                         let planned = self.known.get(&field.path) != Some(&value);
