@@ -14,6 +14,8 @@ mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;
