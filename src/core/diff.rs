@@ -195,7 +195,10 @@ pub fn diff(
         };
         let before = known.get(&field.path);
         if field.access == Access::Immutable {
-            if before.is_some_and(|before| !before.equals(field, after, context.key)) {
+            // A record that does not show the field contradicts nothing.
+            if before.is_some_and(|before| {
+                !before.is_blank() && !before.equals(field, after, context.key)
+            }) {
                 problems.push(immutable_problem(mapping));
             }
             continue;
