@@ -197,7 +197,8 @@ impl Case {
         if field.access != Access::Immutable {
             return;
         }
-        let differs = |seen: &Value| !same(field.compare, seen, value);
+        // A record that does not show the field contradicts nothing.
+        let differs = |seen: &Value| !seen.is_null() && !same(field.compare, seen, value);
         if self.known.get(&field.path).is_some_and(differs) {
             expected.refusal = Refusal::Certain;
         } else if self.view(field).is_none_or(|seen| differs(&seen))
