@@ -10,6 +10,8 @@ mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
+mod quickstart;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;

@@ -111,7 +111,12 @@ where
         let block = row::block(&row, report.run_id.is_some(), style);
         out.write_all(block.as_bytes())?;
     }
-    if first && style.part != Part::Outcome {
+    // `check` tells no row, and yet there may be something to send.
+    let planned = report
+        .providers
+        .values()
+        .any(|lane| lane.counts.planned > 0);
+    if first && !planned && style.part != Part::Outcome {
         out.write_all(b"\nNothing to send.\n")?;
     }
     Ok(())
