@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::apply::{LaneEnd, Stopped};
 use super::decide::{Action, Attempt, Came, Stop, applied, decide};
+use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer};
 use super::journey::{Journey, Seen, code_of, refusal_of, without_sensitive, words_of};
 use super::lane::Lane;

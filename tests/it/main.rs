@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod http;
@@ -21,3 +23,5 @@ mod source;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod wire;

@@ -241,7 +241,7 @@ fn hidden_values_are_nowhere() {
         for command in ["plan", "sync"] {
             let ran = run(&workdir, &[&[command], &hidden[..]].concat()).ended(0);
             assert!(ran.stdout.contains("mobile"), "{}", ran.stdout);
-            for value in ["7700", "Thandi", "Nkosi", "example.com", "gold"] {
+            for value in ["+44 7700", "Thandi", "Nkosi", "example.com", "gold"] {
                 assert!(!ran.stdout.contains(value), "{value}: {}", ran.stdout);
                 assert!(!ran.stderr.contains(value), "{value}: {}", ran.stderr);
             }

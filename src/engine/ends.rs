@@ -1,0 +1,38 @@
+//! How a lane ends: its counts, and why it ended before its plan did.
+
+use super::decide::Stop;
+use crate::core::LaneCounts;
+
+/// What became of a lane.
+#[derive(Clone, Debug, Default)]
+pub struct LaneEnd {
+    /// Its rows.
+    pub counts: LaneCounts,
+    /// Why it ended before its plan did.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why a lane ended before its plan did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The provider, or its limits.
+    Provider(Stop, String),
+    /// The state could not be written.
+    NotRecorded,
+    /// The plan file could not be read.
+    Plan(String),
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Provider(Stop::Deferred, why) => write!(f, "deferred: {why}"),
+            Self::Provider(Stop::Unusable, why) => write!(f, "the provider cannot be used: {why}"),
+            Self::Provider(Stop::Credentials, why) => {
+                write!(f, "the credentials were refused: {why}")
+            }
+            Self::NotRecorded => f.write_str("the state could not be written"),
+            Self::Plan(why) => write!(f, "the plan could not be read: {why}"),
+        }
+    }
+}
