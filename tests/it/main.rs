@@ -14,6 +14,8 @@ mod http_tokens;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;
