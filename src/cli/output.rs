@@ -173,10 +173,11 @@ pub(super) fn show(
             print(|out| Ok(writeln!(out, "{}", summary_line(report))?))
         };
     }
-    let part = if told == Told::Troubled {
-        Part::Outcome
-    } else {
-        Part::Whole
+    let part = match (told, report.command.as_str()) {
+        (Told::Troubled, _) => Part::Outcome,
+        (Told::Problems, _) => Part::Check,
+        (Told::All, "adopt") => Part::Adoption,
+        (Told::All, _) => Part::Whole,
     };
     let style = Style { part, ..look.style };
     print(|out| story.render(out, report, look.format, style, told))

@@ -8,9 +8,13 @@ mod cases;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_tokens;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
