@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
 
 use thiserror::Error;
 
@@ -46,10 +47,26 @@ pub(super) enum Told {
     Problems,
 }
 
+/// A file read from its beginning, with a place of its own: a report goes
+/// through the plan more than once, and clones of a file share one place.
+#[derive(Debug)]
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += u64::try_from(read).map_err(io::Error::other)?;
+        Ok(read)
+    }
+}
+
 /// The rows of a plan, one after the other.
 #[derive(Debug)]
 pub(super) struct Details<'a> {
-    reader: PlanReader<BufReader<File>>,
+    reader: PlanReader<BufReader<FromStart>>,
     outcomes: Option<Outcomes<'a>>,
     told: Told,
     waiting: VecDeque<Detail>,
@@ -63,10 +80,9 @@ impl<'a> Details<'a> {
         outcomes: Option<Outcomes<'a>>,
         told: Told,
     ) -> Result<Self, DetailError> {
-        let mut file = plan.try_clone().map_err(PlanFileError::Io)?;
-        file.seek(SeekFrom::Start(0)).map_err(PlanFileError::Io)?;
+        let file = plan.try_clone().map_err(PlanFileError::Io)?;
         Ok(Self {
-            reader: PlanReader::new(BufReader::new(file)),
+            reader: PlanReader::new(BufReader::new(FromStart { file, at: 0 })),
             outcomes,
             told,
             waiting: VecDeque::new(),

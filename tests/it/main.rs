@@ -16,6 +16,10 @@ mod http_tokens;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod quickstart;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;
