@@ -19,7 +19,7 @@ fn hanging(nth: u32) -> (Remote, Receiver<()>) {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += 1;
         if state.0 == nth {
-            drop(state.1.send(()));
+            state.1.send(()).unwrap();
             return Answer::Hang;
         }
         accept(hit)
