@@ -1,6 +1,7 @@
 //! The pure heart: values in, values out. No IO, no clock, no async, no log.
 
 mod compare;
+mod complete;
 mod diff;
 mod field;
 mod json;
@@ -17,6 +18,7 @@ mod view;
 mod wire;
 
 pub use compare::Compare;
+pub use complete::{Body, Completed, Completing, Settled, complete};
 pub use diff::{
     Acknowledged, Before, Change, DiffContext, Known, Shown, When, diff, immutable_problem,
 };
@@ -25,10 +27,7 @@ pub use json::{Json, JsonError, MAX_DEPTH};
 pub use mapping::{Blank, CellInput, CellSource, Desired, Letters, Mapping, Moment, Policy, Trim};
 pub use outcome::{LaneCounts, LeftOutReason, Outcome, SkipReason};
 pub use path::{FieldPath, PathError, Pointer};
-pub use payload::{
-    Body, Completed, Completing, Draft, Extra, ReadReason, Settled, Travels, Withheld, assemble,
-    complete,
-};
+pub use payload::{Draft, Extra, ReadReason, Travels, Withheld, assemble};
 pub use plan::{
     Estimate, GuardVerdict, Header, LaneHeader, LeftOut, Overlay, PLAN_FORMAT, PlanLine,
     PlannedUpdate, Push, Ruling, Scope, Trailer,

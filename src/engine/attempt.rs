@@ -3,8 +3,9 @@
 //! The body is built from a read of this very attempt, never from an older
 //! one. What the provider already holds is not sent again.
 
+use super::journey::Journey;
 use super::transport::Transport;
-use super::worker::{Journey, LaneStopped, Step, Worker};
+use super::worker::{LaneStopped, Step, Worker};
 use crate::core::{
     Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem,
     Response, Settled, complete, decode,

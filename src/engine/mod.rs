@@ -10,6 +10,7 @@ mod decide;
 mod estimate;
 mod event;
 mod guards;
+mod journey;
 mod lane;
 mod pacer;
 mod plan_file;

@@ -14,12 +14,13 @@ use tokio::time::Instant;
 use super::apply::{LaneEnd, Stopped};
 use super::decide::{Action, Attempt, Came, Stop, applied, decide};
 use super::event::{Event, Observer};
+use super::journey::{Journey, Seen, code_of, refusal_of, without_sensitive, words_of};
 use super::lane::Lane;
 use super::pacer::Pacer;
 use super::recorder::{NotRecorded, Recorder};
 use super::transport::{Generation, Renewal, Transport};
 use crate::core::{
-    Exchange, FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, Shown, SkipReason,
+    Exchange, FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
     sha256_hex,
 };
 use crate::provider::{Asked, Refusal};
@@ -54,28 +55,6 @@ pub struct Worker<T> {
     paused_until: Mutex<Option<Instant>>,
     throttles: AtomicU32,
     requests: AtomicU64,
-}
-
-/// One row on its way.
-pub(super) struct Journey {
-    pub(super) update: PlannedUpdate,
-    pub(super) known: Option<SnapshotRow>,
-    began: Instant,
-    /// Attempts that count, of the row as a whole.
-    number: u32,
-    /// Requests sent for the row: reads, writes.
-    sent: [u32; 2],
-    renewed: bool,
-    /// Whether an earlier attempt of this run may have been applied.
-    pub(super) in_doubt: bool,
-    last: Option<Seen>,
-}
-
-/// The last answer of a row, for its outcome.
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    status: Option<u16>,
-    provider_request_id: Option<String>,
 }
 
 /// What one exchange led to.
@@ -171,16 +150,7 @@ impl<T: Transport> Worker<T> {
         let known = self.recorder.lookup(&self.lane.name, &update.key).await?;
         let basis = known.as_ref().map(SnapshotRow::basis).unwrap_or_default();
         let moved = basis != update.basis;
-        let mut journey = Journey {
-            update,
-            known,
-            began: Instant::now(),
-            number: 1,
-            sent: [0; 2],
-            renewed: false,
-            in_doubt: false,
-            last: None,
-        };
+        let mut journey = Journey::new(update, known);
         if moved {
             let settlement = self.settlement(&journey, Outcome::Skipped(SkipReason::Superseded));
             return self.record(settlement).await;
@@ -199,9 +169,7 @@ impl<T: Transport> Worker<T> {
     ) -> Result<Step, LaneStopped> {
         self.wait_for_turn(asked).await?;
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let tries = &mut journey.sent[usize::from(asked == Asked::Write)];
-        *tries += 1;
-        let tries = *tries;
+        let tries = journey.count(asked);
         let number = self.request_number(number);
         let intent = Intent {
             request: number,
@@ -428,102 +396,6 @@ impl<T: Transport> Worker<T> {
     /// The answer to a good read is recorded before the row goes on.
     pub(super) async fn record_answer(&self, answer: Answer) -> Result<(), LaneStopped> {
         Ok(self.recorder.record(vec![Entry::Answer(answer)]).await?)
-    }
-}
-
-impl Seen {
-    fn of(response: &Response) -> Self {
-        // The names that providers give the id of a request.
-        let id = [
-            "x-request-id",
-            "request-id",
-            "x-correlation-id",
-            "x-api-identifier",
-        ]
-        .iter()
-        .find_map(|name| response.header(name));
-        Self {
-            status: Some(response.status),
-            provider_request_id: id.map(|id| id.chars().take(100).collect()),
-        }
-    }
-}
-
-/// A provider may quote what it refuses: values that must not be stored in
-/// clear are taken out of its words.
-fn without_sensitive(update: &PlannedUpdate, refusal: Refusal) -> Refusal {
-    let changes = update
-        .draft
-        .changes
-        .iter()
-        .map(|change| (change.shown, &change.after));
-    let extras = update
-        .draft
-        .extras
-        .iter()
-        .map(|extra| (extra.shown, &extra.value));
-    let masked: Vec<String> = changes
-        .chain(extras)
-        .filter(|(shown, _)| *shown == Shown::Masked)
-        .map(|(_, value)| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
-        })
-        .filter(|text| !text.is_empty())
-        .collect();
-    let hide = |text: String| {
-        masked
-            .iter()
-            .fold(text, |text, value| text.replace(value.as_str(), "(hidden)"))
-    };
-    Refusal {
-        message: hide(refusal.message),
-        fields: refusal
-            .fields
-            .into_iter()
-            .map(|(name, message)| (name, hide(message)))
-            .collect(),
-    }
-}
-
-fn refusal_of(action: &Action) -> Option<&Refusal> {
-    match action {
-        Action::Reject(refusal)
-        | Action::Fail(refusal)
-        | Action::InDoubt(refusal)
-        | Action::Stop(_, refusal) => Some(refusal),
-        Action::Accept | Action::RetryAfter(_) | Action::Pause(_) | Action::Renew => None,
-    }
-}
-
-/// What an attempt that goes on came to, in a few words.
-fn words_of(came: &Came) -> Option<String> {
-    use crate::provider::Answer;
-    let refusal = match came {
-        Came::Answer(Answer::Accepted) => return None,
-        Came::Nothing(nothing) => {
-            return Some(super::decide::nothing_in_words(*nothing).to_owned());
-        }
-        Came::Answer(
-            Answer::Rejected(refusal)
-            | Answer::Transient(refusal)
-            | Answer::Throttled { refusal, .. }
-            | Answer::Unauthorized(refusal)
-            | Answer::Deferred(refusal)
-            | Answer::Stopped(refusal)
-            | Answer::Unreadable(refusal),
-        ) => refusal,
-    };
-    Some(refusal.message.clone())
-}
-
-fn code_of(outcome: Outcome, status: Option<u16>) -> &'static str {
-    match (outcome, status) {
-        (Outcome::Rejected, Some(404)) => "E_NOT_FOUND",
-        (Outcome::Rejected, _) => "E_REJECTED",
-        (Outcome::Failed, _) => "E_FAILED",
-        _ => "E_IN_DOUBT",
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::source::Encoding;
+
 use super::reader::{Section, Value};
 use crate::core::Blank;
 
@@ -137,7 +139,7 @@ fn delimiter(value: &Value<'_>) -> Option<u8> {
 
 fn encoding(value: &Value<'_>) -> Option<String> {
     let label = value.text()?;
-    if encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).is_none() {
+    if Encoding::parse(&label).is_err() {
         value.refuse(
             "is not a known encoding; use utf-8, utf-16le, utf-16be, windows-1252 or another WHATWG label",
         );
