@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt;
 
 use thiserror::Error;
 
@@ -46,10 +47,26 @@ pub(super) enum Told {
     Problems,
 }
 
+/// A file from its first byte, at a position of its own: a report goes through
+/// its plan with several readers, and none may move another.
+#[derive(Debug)]
+struct FromStart<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += u64::try_from(read).map_err(io::Error::other)?;
+        Ok(read)
+    }
+}
+
 /// The rows of a plan, one after the other.
 #[derive(Debug)]
 pub(super) struct Details<'a> {
-    reader: PlanReader<BufReader<File>>,
+    reader: PlanReader<BufReader<FromStart<'a>>>,
     outcomes: Option<Outcomes<'a>>,
     told: Told,
     waiting: VecDeque<Detail>,
@@ -58,19 +75,13 @@ pub(super) struct Details<'a> {
 impl<'a> Details<'a> {
     /// Goes through a plan file from its beginning; `outcomes` is what became
     /// of its rows, where they were attempted.
-    pub(super) fn new(
-        plan: &File,
-        outcomes: Option<Outcomes<'a>>,
-        told: Told,
-    ) -> Result<Self, DetailError> {
-        let mut file = plan.try_clone().map_err(PlanFileError::Io)?;
-        file.seek(SeekFrom::Start(0)).map_err(PlanFileError::Io)?;
-        Ok(Self {
-            reader: PlanReader::new(BufReader::new(file)),
+    pub(super) fn new(plan: &'a File, outcomes: Option<Outcomes<'a>>, told: Told) -> Self {
+        Self {
+            reader: PlanReader::new(BufReader::new(FromStart { file: plan, at: 0 })),
             outcomes,
             told,
             waiting: VecDeque::new(),
-        })
+        }
     }
 
     fn advance(&mut self) -> Result<Option<Detail>, DetailError> {
