@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
@@ -77,7 +78,12 @@ impl ReportFiles {
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty())
                 .map_or_else(|| PathBuf::from("."), PathBuf::from);
-            fs::create_dir_all(&folder).map_err(|error| cannot(file, &error))?;
+            // Reports hold personal data, so a folder made for them is private.
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .map_err(|error| cannot(file, &error))?;
             let beside = NamedTempFile::new_in(&folder).map_err(|error| cannot(file, &error))?;
             prepared.push((beside, file.path.clone(), file.format));
         }
