@@ -148,7 +148,7 @@ async fn run_lane<T: Transport + 'static>(
     let end = worker.end();
     observer.observe(Event::LaneEnded {
         lane: name,
-        stopped: end.stopped.as_ref().map(Stopped::to_string),
+        stopped: end.stopped.as_ref().map(Stopped::in_short),
     });
     end
 }
@@ -171,6 +171,20 @@ fn next_update<T: Transport>(
         open_update(&mut update, key)?;
     }
     Ok(Some(update))
+}
+
+impl Stopped {
+    /// The reason without the provider's own words: those may quote a client,
+    /// and belong in the report, not in a log.
+    fn in_short(&self) -> String {
+        let words = match self {
+            Self::Provider(Stop::Deferred, _) => "deferred",
+            Self::Provider(Stop::Unusable, _) => "the provider cannot be used",
+            Self::Provider(Stop::Credentials, _) => "the credentials were refused",
+            Self::NotRecorded | Self::Plan(_) => return self.to_string(),
+        };
+        format!("{words}, as the report says")
+    }
 }
 
 impl std::fmt::Display for Stopped {
