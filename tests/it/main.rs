@@ -12,6 +12,8 @@ mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;
@@ -21,3 +23,5 @@ mod source;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod third_party;

@@ -132,9 +132,15 @@ fn a_plan_can_be_made_while_a_run_is_under_way_and_after_it_was_killed() {
     workdir.expect(0, &["runs"]);
     child.kill().unwrap();
     child.wait().unwrap();
-    let before = workdir.fingerprint();
+    // SQLite rebuilds its shared memory file for the reader; it is no state.
+    let print = || {
+        let mut print = workdir.fingerprint();
+        print.remove(&workdir.path("state.db-shm")).unwrap();
+        print
+    };
+    let before = print();
     let report = workdir.report(0, &["plan"]);
     assert_eq!(counts(&report)["planned"], 2);
-    assert_eq!(workdir.fingerprint(), before);
+    assert_eq!(print(), before);
     assert_eq!(remote.count(), 2);
 }

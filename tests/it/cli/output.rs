@@ -353,3 +353,18 @@ fn hidden_values_are_in_no_rendering() {
     let ran = workdir.expect(0, &["plan", "--hide-values", "--only", "3"]);
     assert!(!ran.stdout.contains("@example.com"));
 }
+
+#[test]
+fn hidden_values_hide_why_a_lane_stopped_in_the_providers_words() {
+    let remote = Remote::new(|_| Answer::reply(402, r#"{"message":"ann@example.com owes"}"#));
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let report = &["--report", "a.json", "--report", "a.txt"];
+    workdir.expect(6, &[&["sync", "--hide-values"], &report[..]].concat());
+    for name in ["a.json", "a.txt"] {
+        assert!(!workdir.read(name).contains("ann@example.com"));
+    }
+    workdir.expect(6, &[&["sync"], &report[..]].concat());
+    for name in ["a.json", "a.txt"] {
+        assert!(workdir.read(name).contains("ann@example.com owes"));
+    }
+}
