@@ -2,6 +2,7 @@
 //! server that knows nothing of providers.
 
 mod codes;
+mod configured;
 mod crash;
 mod delivery;
 mod output;

@@ -14,6 +14,8 @@ mod http_tokens;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
+mod privacy_login;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;

@@ -13,13 +13,9 @@ use crate::support::workdir::{FIELDS, Ran, Remote, TOKEN_VARIABLE, Workdir};
 
 /// It has characters that encodings change.
 const TOKEN: &str = "s3cret+canary/7f=a%3f&b";
-const USER: &str = "canary.user+1@login.example";
-const PASSWORD: &str = "pass/canary?9=%41 z";
-const ACCESS: &str = "access-canary/Zm9v+1=";
-const REFRESH: &str = "refresh-canary/QmFy+2=";
 
 /// Cells: key, remote id, e-mail address, name.
-const CELLS: [&str; 4] = [
+pub(crate) const CELLS: [&str; 4] = [
     "keycanary1",
     "idcanary2",
     "mailcanary3@example.com",
@@ -33,12 +29,15 @@ fn rows() -> String {
 
 /// A secret as it stands, in base64 and percent-encoded.
 fn spellings(secret: &str) -> Vec<String> {
-    let percent = |keep: fn(u8) -> bool| -> String {
-        let spell = |byte: u8| match keep(byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        };
-        secret.bytes().map(spell).collect()
+    let percent = |keep: fn(u8) -> bool| {
+        secret.bytes().fold(String::new(), |text, byte| {
+            let spelled = if keep(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            };
+            text + &spelled
+        })
     };
     vec![
         secret.to_owned(),
@@ -63,10 +62,17 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// No secret in what was said or left; no cell in the logs.
-fn assert_private(scenario: &str, workdir: &Workdir, ran: &Ran, secrets: &[&str], kept: &[&str]) {
-    let log = match workdir.path("run.log").exists() {
-        true => workdir.read("run.log"),
-        false => String::new(),
+pub(crate) fn assert_private(
+    scenario: &str,
+    workdir: &Workdir,
+    ran: &Ran,
+    secrets: &[&str],
+    kept: &[&str],
+) {
+    let log = if workdir.path("run.log").exists() {
+        workdir.read("run.log")
+    } else {
+        String::new()
     };
     for secret in secrets {
         for spelled in spellings(secret) {
@@ -97,7 +103,7 @@ fn quoting(status: u16) -> impl Fn(&Hit) -> Answer {
     }
 }
 
-const SYNC: [&str; 4] = ["sync", "-vv", "--log-file", "run.log"];
+pub(crate) const SYNC: [&str; 4] = ["sync", "-vv", "--log-file", "run.log"];
 
 #[test]
 fn whatever_the_provider_answers_neither_secrets_nor_cells_get_out() {
@@ -156,293 +162,152 @@ fn whatever_the_provider_answers_neither_secrets_nor_cells_get_out() {
     });
 }
 
+/// Runs everything that reads a spoiled file: `from` becomes `to` in it.
+fn spoiled(remote: &Remote, name: &str, code: i32, (file, from, to): (&str, &str, &str)) {
+    let workdir = Workdir::with(&remote.url(), FIELDS, &rows()).token(Some(TOKEN));
+    workdir.write("kept", format!("{TOKEN}\n"));
+    workdir.set_mode("kept", 0o644);
+    workdir.write("two", format!("{TOKEN}\n{TOKEN}\n"));
+    workdir.set_mode("two", 0o600);
+    workdir.edit(file, from, to);
+    let kept = ["clientsync.toml", "kept", "two"];
+    let ran = workdir.run(&SYNC);
+    assert_eq!(ran.code, code, "{name}: {ran:#?}");
+    assert_private(name, &workdir, &ran, &[TOKEN], &kept);
+    for arguments in [&["plan", "-vv"][..], &["check", "-vv"]] {
+        assert_private(name, &workdir, &workdir.run(arguments), &[TOKEN], &kept);
+    }
+    assert_eq!(remote.count(), 0, "{name}");
+}
+
 #[test]
-fn whatever_is_wrong_with_the_files_neither_secrets_nor_cells_get_out() {
+fn a_secret_where_it_does_not_belong_is_not_repeated() {
     let remote = Remote::accepting();
-    type Spoil = fn(&Workdir);
-    let scenarios: [(&str, i32, Spoil); 22] = [
-        ("a literal secret", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "token_env = \"E2E_TOKEN\"",
-                &format!("token = \"{TOKEN}\""),
-            )
-        }),
-        ("a secret as the variable's name", 78, |w| {
-            w.edit("clientsync.toml", "\"E2E_TOKEN\"", &format!("\"{TOKEN}\""))
-        }),
-        ("a secret in the address", 78, |w| {
-            w.edit("clientsync.toml", "http://", &format!("http://me:{TOKEN}@"))
-        }),
-        ("a secret in the query", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "\" }\nlimits",
-                &format!("/?key={TOKEN}\" }}\nlimits"),
-            )
-        }),
-        ("a secret as a setting", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "settings = { ",
-                &format!("settings = {{ environment = \"{TOKEN}\", "),
-            )
-        }),
-        ("a secret under an unknown key", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "token_env",
-                &format!("api_key = \"{TOKEN}\"\ntoken_env"),
-            )
-        }),
-        ("a secret in broken TOML", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "token_env = \"E2E_TOKEN\"",
-                &format!("token_env = {TOKEN}"),
-            )
-        }),
-        ("an open secret file", 77, |w| {
-            w.edit(
-                "clientsync.toml",
-                "token_env = \"E2E_TOKEN\"",
-                "token_file = \"kept\"",
-            );
-            w.write("kept", TOKEN);
-            w.set_mode("kept", 0o644);
-        }),
-        ("a secret file of two lines", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "token_env = \"E2E_TOKEN\"",
-                "token_file = \"kept\"",
-            );
-            w.write("kept", format!("{TOKEN}\n{TOKEN}\n"));
-            w.set_mode("kept", 0o600);
-        }),
-        ("a secret command that fails and talks", 78, |w| {
-            w.edit("clientsync.toml", "token_env = \"E2E_TOKEN\"", "token_command = \"while read -r line; do echo $line; echo $line >&2; done < kept; exit 3\"");
-            w.write("kept", TOKEN);
-        }),
-        ("a secret command of two lines", 78, |w| {
-            w.edit(
-                "clientsync.toml",
-                "token_env = \"E2E_TOKEN\"",
-                "token_command = \"while read -r line; do echo $line; echo $line; done < kept\"",
-            );
-            w.write("kept", format!("{TOKEN}\n"));
-        }),
-        ("a broken address", 3, |w| {
-            w.edit(
-                "clients.csv",
-                "mailcanary3@example.com",
-                "mailcanary3@example.com@Namecanary4",
-            )
-        }),
-        ("a broken date", 3, |w| {
-            w.edit("clients.csv", "2020-01-01", "Namecanary4")
-        }),
-        ("a broken id", 3, |w| {
-            w.edit("clients.csv", "idcanary2", "idcanary2/..")
-        }),
-        ("one key twice", 3, |w| {
-            w.edit(
-                "clients.csv",
-                "Namecanary4\n",
-                "Namecanary4\nkeycanary1,x,mailcanary3@example.com,,\n",
-            )
-        }),
-        ("a control character", 3, |w| {
-            w.edit("clients.csv", "keycanary1", "keycanary1\u{1b}[31m")
-        }),
-        ("an open quote", 65, |w| {
-            w.edit("clients.csv", "mailcanary3", "\"mailcanary3")
-        }),
-        ("a short row", 65, |w| {
-            w.edit("clients.csv", ",2020-01-01", "")
-        }),
-        ("no header", 65, |w| {
-            w.edit("clients.csv", "no,cc_id,email,joined,first\n", "")
-        }),
-        ("another encoding", 65, |w| {
-            w.write(
-                "clients.csv",
-                [
-                    rows().as_bytes(),
-                    b"keycanary1\xFF,idcanary2,Namecanary4,,\n",
-                ]
-                .concat(),
-            )
-        }),
-        ("too few rows", 4, |w| {
-            w.edit(
-                "clientsync.toml",
-                "[state]",
-                "[guards]\nmin_rows = 9\n[state]",
-            )
-        }),
-        ("a damaged state", 74, |w| {
-            w.write("state.db", format!("{} {}", rows(), "x".repeat(500)))
-        }),
-    ];
-    for (name, code, spoil) in scenarios {
-        let workdir = Workdir::with(&remote.url(), FIELDS, &rows()).token(Some(TOKEN));
-        spoil(&workdir);
-        if workdir.path("state.db").exists() {
-            workdir.set_mode("state.db", 0o600);
-        }
-        let ran = workdir.run(&SYNC);
-        assert_eq!(ran.code, code, "{name}: {ran:#?}");
-        assert_private(name, &workdir, &ran, &[TOKEN], &["clientsync.toml", "kept"]);
-        for arguments in [&["plan", "-vv"][..], &["check", "-vv"]] {
-            let ran = workdir.run(arguments);
-            assert_private(name, &workdir, &ran, &[TOKEN], &["clientsync.toml", "kept"]);
-        }
-    }
-    assert_eq!(remote.count(), 0);
-}
-
-/// A configuration of the lane that logs in, and whose records hold secrets.
-fn nexudus(url: &str) -> Workdir {
-    let workdir = Workdir::new();
-    workdir.write(
-        "clientsync.toml",
-        format!(
-            r#"version = 1
-[source]
-path = "clients.csv"
-key = "no"
-[state]
-path = "state.db"
-[providers.nexudus]
-username_file = "user"
-password_file = "password"
-id = "id"
-settings = {{ base_url = "{url}" }}
-limits = {{ quota = [{{ calls = 1000, per = "second" }}], concurrency = 1 }}
-[providers.nexudus.fields]
-FullName = "name"
-"#
+    let reference = "token_env = \"E2E_TOKEN\"";
+    let talks = |then: &str| {
+        format!("token_command = \"while read -r x; do echo $x; {then}; done < kept; exit 3\"")
+    };
+    let scenarios: [(&str, i32, &str, String); 12] = [
+        (
+            "a literal secret",
+            78,
+            reference,
+            format!("token = \"{TOKEN}\""),
         ),
-    );
-    let [key, _, _, name] = CELLS;
-    workdir.write(
-        "clients.csv",
-        format!("no,id,name\n{key},240013370,{name}\n"),
-    );
-    for (file, secret) in [("user", USER), ("password", PASSWORD)] {
-        workdir.write(file, format!("{secret}\n"));
-        workdir.set_mode(file, 0o600);
+        ("a variable's name", 78, "E2E_TOKEN", TOKEN.to_owned()),
+        ("broken TOML", 78, "\"E2E_TOKEN\"", TOKEN.to_owned()),
+        (
+            "an unknown key",
+            78,
+            reference,
+            format!("api_key = \"{TOKEN}\"\n{reference}"),
+        ),
+        ("the address", 78, "http://", format!("http://me:{TOKEN}@")),
+        (
+            "its query",
+            78,
+            "\" }\nlimits",
+            format!("/?key={TOKEN}\" }}\nlimits"),
+        ),
+        (
+            "a setting",
+            78,
+            "settings = { ",
+            format!("settings = {{ environment = \"{TOKEN}\", "),
+        ),
+        (
+            "a file for all to read",
+            77,
+            reference,
+            "token_file = \"kept\"".to_owned(),
+        ),
+        (
+            "a file of two lines",
+            78,
+            reference,
+            "token_file = \"two\"".to_owned(),
+        ),
+        ("a folder", 77, reference, "token_file = \".\"".to_owned()),
+        (
+            "a command that complains",
+            78,
+            reference,
+            talks("echo $x >&2"),
+        ),
+        (
+            "a command of two lines",
+            78,
+            reference,
+            talks("echo $x").replace("; exit 3", ""),
+        ),
+    ];
+    for (name, code, from, to) in scenarios {
+        spoiled(&remote, name, code, ("clientsync.toml", from, &to));
     }
-    workdir
-}
-
-const SALT: &str = "salt-canary-5";
-const SECOND: &str = "totp-canary-6";
-
-/// A record as the provider answers a read: with secrets of its own.
-fn record() -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples/quickstart/sandbox.json");
-    let held: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let mut record = held["nexudus"][0].clone();
-    assert_eq!(record["Id"], 240_013_370);
-    record["PasswordSalt"] = SALT.into();
-    record["TwoFactorSecret"] = SECOND.into();
-    record.to_string()
 }
 
 #[test]
-fn a_login_leaves_no_trace_however_it_ends() {
-    let login = format!(
-        r#"{{"access_token":"{ACCESS}","token_type":"bearer","expires_in":3600,"refresh_token":"{REFRESH}"}}"#
-    );
-    let quoted =
-        format!(r#"{{"error":"invalid_grant","error_description":"{USER} with {PASSWORD}"}}"#);
-    let accept = r#"{"Status":200,"Message":"saved","Value":{"Id":240013370},"WasSuccessful":true,"Errors":null}"#;
-    // At the token URL, at the read, at the write.
-    let scenarios: [(&str, i32, Answer, Answer, Answer); 8] = [
+fn a_cell_that_cannot_be_used_is_not_repeated_in_a_log() {
+    let remote = Remote::accepting();
+    let head = "no,cc_id,email,joined,first\n";
+    let name = "Namecanary4\n";
+    let scenarios: [(&str, i32, &str, &str); 12] = [
         (
-            "all is well",
-            0,
-            Answer::reply(200, &login),
-            Answer::reply(200, &record()),
-            Answer::reply(200, accept),
-        ),
-        (
-            "the login is refused",
-            77,
-            Answer::reply(400, &quoted),
-            Answer::Close,
-            Answer::Close,
-        ),
-        (
-            "the login is unreadable",
-            77,
-            Answer::reply(200, &quoted),
-            Answer::Close,
-            Answer::Close,
-        ),
-        (
-            "the login leads away",
-            77,
-            Answer::reply(302, &quoted).with("Location", "http://127.0.0.1:1/"),
-            Answer::Close,
-            Answer::Close,
-        ),
-        (
-            "the token is refused",
-            77,
-            Answer::reply(200, &login),
-            Answer::reply(401, &login),
-            Answer::Close,
-        ),
-        (
-            "the read is refused",
+            "a broken address",
             3,
-            Answer::reply(200, &login),
-            Answer::reply(404, &login),
-            Answer::Close,
+            "@example.com",
+            "@example.com@example.com",
+        ),
+        ("a broken date", 3, "2020-01-01", "Namecanary4"),
+        ("a broken id", 3, "idcanary2", "idcanary2/.."),
+        (
+            "one key twice",
+            3,
+            name,
+            "Namecanary4\nkeycanary1,x,mailcanary3@example.com,,\n",
         ),
         (
-            "the write is refused",
+            "one id twice",
             3,
-            Answer::reply(200, &login),
-            Answer::reply(200, &record()),
-            Answer::reply(400, &record()),
+            name,
+            "Namecanary4\nk2,idcanary2,mailcanary3@example.com,,\n",
         ),
         (
-            "the write is unreadable",
+            "a key with a control character",
             3,
-            Answer::reply(200, &login),
-            Answer::reply(200, &record()),
-            Answer::reply(200, &record()[..40]),
+            "keycanary1",
+            "keycanary1\u{1b}[31m",
+        ),
+        ("an open quote", 65, "mailcanary3", "\"mailcanary3"),
+        (
+            "text behind a quote",
+            65,
+            "mailcanary3@example.com",
+            "\"mailcanary3@example.com\"x",
+        ),
+        ("a short row", 65, ",2020-01-01", ""),
+        ("no header", 65, head, ""),
+        ("a NUL", 65, "Namecanary4", "Namecanary4\0"),
+        (
+            "a header twice",
+            65,
+            name,
+            "Namecanary4\nno,cc_id,email,joined,first\n",
         ),
     ];
-    let secrets = [USER, PASSWORD, ACCESS, REFRESH, SALT, SECOND];
-    thread::scope(|scope| {
-        for (name, code, token, read, write) in scenarios {
-            scope.spawn(move || {
-                let remote =
-                    Remote::new(
-                        move |hit| match (hit.target.as_str(), hit.method.as_str()) {
-                            ("/api/token", _) => token.clone(),
-                            (_, "GET") => read.clone(),
-                            _ => write.clone(),
-                        },
-                    );
-                let workdir = nexudus(&remote.url());
-                let ran = workdir.run(&[&SYNC[..], &["--report", "r.json"]].concat());
-                assert_eq!(ran.code, code, "{name}: {ran:#?}");
-                assert_private(name, &workdir, &ran, &secrets, &["user", "password"]);
-                if code == 0 {
-                    // The record went back whole, its own secrets with it or left as they are.
-                    let hits = remote.hits();
-                    let body: Value = serde_json::from_slice(&hits.last().unwrap().body).unwrap();
-                    assert_eq!(body["FullName"], CELLS[3], "{body:#}");
-                }
-            });
-        }
-    });
+    for (name, code, from, to) in scenarios {
+        spoiled(&remote, name, code, ("clients.csv", from, to));
+    }
+    spoiled(
+        &remote,
+        "too few rows",
+        4,
+        (
+            "clientsync.toml",
+            "[state]",
+            "[guards]\nmin_rows = 9\n[state]",
+        ),
+    );
 }
 
 #[test]

@@ -155,12 +155,9 @@ fn an_id_that_could_lead_elsewhere_never_makes_a_url() {
         "a\u{202e}b",
         "\"a\nb\"",
     ];
-    let rows: String = ids
-        .iter()
-        .zip(1..)
-        .map(|(id, no)| format!("{no},{id},c{no}@example.com,2020-01-01,Ann\n"))
-        .collect();
-    let workdir = workdir(&remote, &rows);
+    let row = |(id, no): (&&str, u32)| format!("{no},{id},c{no}@example.com,2020-01-01,Ann\n");
+    let rows: Vec<String> = ids.iter().zip(1..).map(row).collect();
+    let workdir = workdir(&remote, &rows.concat());
     let report = workdir.report(3, &["sync"]);
     let n = u64::try_from(ids.len()).unwrap();
     assert_eq!(counts(&report), expected([("rows", n), ("invalid", n)]));

@@ -49,7 +49,7 @@ impl Workdir {
     /// A directory with a configuration of `fields` for this server, and rows.
     pub(crate) fn with(url: &str, fields: &str, rows: &str) -> Self {
         let workdir = Self::new();
-        workdir.write("clientsync.toml", &config(url, fields));
+        workdir.write("clientsync.toml", config(url, fields));
         workdir.write("clients.csv", rows);
         workdir
     }
