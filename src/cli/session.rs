@@ -352,6 +352,7 @@ impl Session {
                 mappings,
                 rules: Arc::clone(rules),
                 id_column: position(&lane.id_column),
+                id_name: lane.id_column.clone(),
                 limits,
                 keeping: Keeping {
                     key: key.cloned(),

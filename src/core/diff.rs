@@ -242,6 +242,8 @@ fn decide(
         (Policy::Once | Policy::FillBlank, Some(before)) if !before.is_blank() => None,
         // Known to be empty, and `once` asks no more than that.
         (Policy::Once, Some(_)) => Some(When::Always),
+        // No read ever shows it, so none could decide: unknown means never set by us.
+        (Policy::Once, None) if mapping.field.access == Access::WriteOnly => Some(When::Always),
         (Policy::Once | Policy::FillBlank, _) => Some(When::Blank),
     }
 }

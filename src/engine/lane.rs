@@ -29,6 +29,8 @@ pub struct Lane {
     pub columns: Vec<Vec<usize>>,
     /// The column of the remote id.
     pub id_column: usize,
+    /// Its name.
+    pub id_name: String,
     /// The pace.
     pub limits: Limits,
     /// How values are kept in the snapshot.

@@ -7,6 +7,7 @@ mod adopt;
 mod apply;
 mod attempt;
 mod decide;
+mod ends;
 mod estimate;
 mod event;
 mod guards;
@@ -22,8 +23,9 @@ mod transport;
 mod worker;
 
 pub use adopt::{Takers, adopt};
-pub use apply::{ApplyLane, LaneEnd, Stopped, apply};
+pub use apply::{ApplyLane, apply};
 pub use decide::{ATTEMPTS, Action, Attempt, Came, Stop, applied, decide};
+pub use ends::{LaneEnd, Stopped};
 pub use estimate::estimate;
 pub use event::{Event, Observer, Silent};
 pub use guards::{Guards, Limit, Rows, judge_rows};

@@ -122,6 +122,9 @@ impl<'a> Links<'a> {
                 problems.push(Problem::new("E_LINK", message));
             }
         }
+        for problem in &mut problems {
+            problem.column = Some(self.lane.id_name.clone());
+        }
         Ok(Link {
             remote_id: Some(id.to_owned()),
             known,

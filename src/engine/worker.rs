@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::apply::{LaneEnd, Stopped};
 use super::decide::{Action, Attempt, Came, Stop, applied, decide};
+use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer};
 use super::journey::{Journey, Seen, code_of, refusal_of, without_sensitive, words_of};
 use super::lane::Lane;
@@ -24,7 +24,7 @@ use crate::core::{
     sha256_hex,
 };
 use crate::provider::{Asked, Refusal};
-use crate::store::{Answer, Entry, Intent, Settlement, SnapshotRow};
+use crate::store::{Answer, AttemptResult, Entry, Intent, Settlement, SnapshotRow};
 
 /// Where the time and the jitter come from; the command line gives the real
 /// ones, tests their own.
@@ -186,6 +186,7 @@ impl<T: Transport> Worker<T> {
             fields,
         };
         self.recorder.record(vec![Entry::Intent(intent)]).await?;
+        self.last_look(number).await?;
         self.count_request(tries > 1);
         let (Exchange { result, took }, generation) = self.transport.send(request).await;
         let response = result.as_ref().ok().cloned();
@@ -225,7 +226,7 @@ impl<T: Transport> Worker<T> {
             &came,
         );
         let result = applied(asked, &came);
-        journey.in_doubt |= result == crate::store::AttemptResult::InDoubt;
+        journey.in_doubt |= result == AttemptResult::InDoubt;
         journey.last = Some(seen.clone());
         let answer = Answer {
             request: number,
@@ -259,8 +260,9 @@ impl<T: Transport> Worker<T> {
                 return Ok(Step::Again);
             }
             Action::Pause(wait) => {
-                self.recorder.record(vec![Entry::Answer(answer)]).await?;
+                // Everyone waits from now on, not from when it is recorded.
                 self.pause(wait);
+                self.recorder.record(vec![Entry::Answer(answer)]).await?;
                 return Ok(Step::Again);
             }
             Action::Renew => {
@@ -298,6 +300,15 @@ impl<T: Transport> Worker<T> {
 
     /// Waits for the lane's pauses and its pace.
     async fn wait_for_turn(&self, asked: Asked) -> Result<(), LaneStopped> {
+        self.wait_while_paused().await?;
+        self.pacer.admit(asked).await.map_err(|_| {
+            let why = "the provider's requests of this UTC day are used up".to_owned();
+            self.stop(Stopped::Provider(Stop::Deferred, why));
+            LaneStopped
+        })
+    }
+
+    async fn wait_while_paused(&self) -> Result<(), LaneStopped> {
         loop {
             if self.has_stopped() {
                 return Err(LaneStopped);
@@ -305,24 +316,29 @@ impl<T: Transport> Worker<T> {
             let until = *lock(&self.paused_until);
             match until.filter(|until| *until > Instant::now()) {
                 Some(until) => tokio::time::sleep_until(until).await,
-                None => break,
+                None => return Ok(()),
             }
         }
-        self.pacer.admit(asked).await.map_err(|_| {
-            let why = "the provider's requests of this UTC day are used up".to_owned();
-            self.stop(Stopped::Provider(Stop::Deferred, why));
-            LaneStopped
-        })?;
-        // A pause that began while this request waited for its turn holds too.
-        let until = *lock(&self.paused_until);
-        if let Some(until) = until {
-            tokio::time::sleep_until(until).await;
-        }
-        if self.has_stopped() {
-            Err(LaneStopped)
-        } else {
-            Ok(())
-        }
+    }
+
+    /// The last look before a request leaves: a pause or a stop that came while
+    /// it waited for its turn, or for its intent to be durable, holds for it too.
+    async fn last_look(&self, request: u64) -> Result<(), LaneStopped> {
+        let Err(stopped) = self.wait_while_paused().await else {
+            return Ok(());
+        };
+        let never_sent = Answer {
+            request,
+            result: AttemptResult::NotApplied,
+            status: None,
+            provider_request_id: None,
+            message: Some("not sent: the lane had ended".to_owned()),
+            took: Duration::ZERO,
+        };
+        self.recorder
+            .record(vec![Entry::Answer(never_sent)])
+            .await?;
+        Err(stopped)
     }
 
     fn pause(&self, wait: Duration) {

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 
 use super::contract::LeafRules;
-use super::field::{LeafType, Scalar};
+use super::leaf::{LeafType, Scalar};
 use crate::core::{
     Blank, CellInput, CellSource, Clear, Desired, Letters, Mapping, Moment, Problem, Trim,
 };

@@ -7,7 +7,7 @@
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use super::field::{LeafType, leaf_type};
+use super::leaf::{LeafType, leaf_type};
 use super::schema::{ContractError, check_annotations, is_set, member, message, rest};
 use super::violation::{Violation, code_of, text_of};
 use crate::core::{FieldPath, Writable};

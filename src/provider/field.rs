@@ -7,7 +7,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::contract::Contract;
-use super::schema::{ContractError, allows_null, compare, is_set, member, types};
+use super::leaf::leaf_type;
+use super::schema::{ContractError, allows_null, compare, is_set, member};
 use crate::core::{
     Access, Clear, Field, FieldPath, KeyedList, Place, ReadAs, ReadToken, Visibility,
 };
@@ -34,28 +35,6 @@ pub enum FieldError {
     Name(String, String),
 }
 
-/// The type that cells of a field are parsed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeafType {
-    /// One value.
-    One(Scalar),
-    /// A list of values.
-    Many(Scalar),
-}
-
-/// The type of a single value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scalar {
-    /// A text.
-    Text,
-    /// A 64-bit integer.
-    Integer,
-    /// A decimal number.
-    Number,
-    /// `true` or `false`.
-    Boolean,
-}
-
 /// One field of a contract, for pages about the provider.
 #[derive(Clone, Debug)]
 pub struct FieldFacts {
@@ -65,21 +44,6 @@ pub struct FieldFacts {
     pub schema: Value,
     /// Whether the body must hold it.
     pub required: bool,
-}
-
-/// What a leaf is, by its schema.
-pub(super) fn leaf_type(node: &Value) -> Option<LeafType> {
-    let scalar = |node: &Value| match types(node).into_iter().find(|t| *t != "null") {
-        Some("string") => Some(Scalar::Text),
-        Some("integer") => Some(Scalar::Integer),
-        Some("number") => Some(Scalar::Number),
-        Some("boolean") => Some(Scalar::Boolean),
-        _ => None,
-    };
-    if types(node).contains(&"array") {
-        return scalar(node.get("items")?).map(LeafType::Many);
-    }
-    scalar(node).map(LeafType::One)
 }
 
 /// A node reached by a path, with what its ancestors say.

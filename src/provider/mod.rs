@@ -10,6 +10,7 @@ mod check;
 mod coerce;
 mod contract;
 mod field;
+mod leaf;
 mod manifest;
 mod request;
 mod response;
@@ -24,7 +25,8 @@ use thiserror::Error;
 pub use catalog::{Catalog, ProviderFiles};
 pub use coerce::coerce;
 pub use contract::{Checked, Contract, LeafRules};
-pub use field::{FieldError, FieldFacts, LeafType, Scalar, nearest};
+pub use field::{FieldError, FieldFacts, nearest};
+pub use leaf::{LeafType, Scalar};
 pub use manifest::{
     Auth, Condition, Echo, ErrorsShape, ErrorsTable, Id, IdType, Limits, LimitsTable, List,
     MANIFEST_FORMAT, Manifest, Mode, Page, PageBy, Quota, Read, RequestHeaders, ResponseRules,

@@ -168,6 +168,13 @@ impl Provider {
         Json::parse(&response.body).ok()?.pointer(pointer).cloned()
     }
 
+    /// The id that a read record says it has, where the provider's records say
+    /// it (the place is the list's); `None` where it says none.
+    #[must_use]
+    pub fn says_id(&self, record: &Json) -> Option<String> {
+        text(record.pointer(&self.manifest.list.as_ref()?.id)?)
+    }
+
     /// The record that the answer to a write shows, where the provider echoes
     /// it, without the members that it does not show truly.
     #[must_use]

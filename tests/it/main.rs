@@ -4,9 +4,13 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;
+#[cfg(test)]
+mod engine;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
@@ -27,3 +31,5 @@ mod store;
 mod support;
 #[cfg(test)]
 mod third_party;
+#[cfg(test)]
+mod wire;

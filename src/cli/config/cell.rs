@@ -106,7 +106,13 @@ fn policy(section: &mut Section<'_>, field: &Field) -> Policy {
         ("fill_blank", Policy::FillBlank),
         ("ignore", Policy::Ignore),
     ];
-    value.choice(&options).unwrap_or_default()
+    let policy = value.choice(&options).unwrap_or_default();
+    if policy == Policy::FillBlank && field.access == Access::WriteOnly {
+        value.refuse(
+            "cannot be \"fill_blank\": no read shows what the provider holds there; use once",
+        );
+    }
+    policy
 }
 
 fn input(section: &mut Section<'_>, rules: &LeafRules) -> Option<CellInput> {

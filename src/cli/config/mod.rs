@@ -196,7 +196,10 @@ fn read_document<'a>(
                 answer_blank(source, &context.unclearable.into_inner(), problems);
             }
         }
-        None => root.missing("providers", "add a table such as [providers.complycube]"),
+        None => root.missing(
+            "providers",
+            "add a table [providers.NAME] for each system; `clientsync providers` lists the kinds",
+        ),
     }
     root.finish();
     Some(Config {

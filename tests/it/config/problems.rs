@@ -59,7 +59,7 @@ fn an_empty_file_lacks_everything() {
         bad(""),
         "clientsync.toml:1:1: [version] is missing: begin the file with `version = 1`\n\
          clientsync.toml:1:1: [source] is missing: say which CSV file is read, and its key column\n\
-         clientsync.toml:1:1: [providers] is missing: add a table such as [providers.complycube]"
+         clientsync.toml:1:1: [providers] is missing: add a table [providers.NAME] for each system; `clientsync providers` lists the kinds"
     );
 }
 

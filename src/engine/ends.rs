@@ -1,0 +1,53 @@
+//! How a lane ends: its counts, and why it ended before its plan did.
+
+use super::decide::Stop;
+use crate::core::LaneCounts;
+
+/// What became of a lane.
+#[derive(Clone, Debug, Default)]
+pub struct LaneEnd {
+    /// Its rows.
+    pub counts: LaneCounts,
+    /// Why it ended before its plan did.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why a lane ended before its plan did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The provider, or its limits.
+    Provider(Stop, String),
+    /// The state could not be written.
+    NotRecorded,
+    /// The plan file could not be read.
+    Plan(String),
+}
+
+impl Stopped {
+    /// The reason without the provider's own words: those may quote a client,
+    /// and belong in the report, not in a log.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let words = match self {
+            Self::Provider(Stop::Deferred, _) => "deferred",
+            Self::Provider(Stop::Unusable, _) => "the provider cannot be used",
+            Self::Provider(Stop::Credentials, _) => "the credentials were refused",
+            Self::NotRecorded | Self::Plan(_) => return self.to_string(),
+        };
+        format!("{words}, as the report says")
+    }
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Provider(Stop::Deferred, why) => write!(f, "deferred: {why}"),
+            Self::Provider(Stop::Unusable, why) => write!(f, "the provider cannot be used: {why}"),
+            Self::Provider(Stop::Credentials, why) => {
+                write!(f, "the credentials were refused: {why}")
+            }
+            Self::NotRecorded => f.write_str("the state could not be written"),
+            Self::Plan(why) => write!(f, "the plan could not be read: {why}"),
+        }
+    }
+}
