@@ -91,15 +91,14 @@ pub(crate) fn assert_private(
     }
 }
 
-/// Quotes what it was sent, as providers do in their messages.
+/// Quotes what it was sent, credentials too, as providers do in their messages.
 fn quoting(status: u16) -> impl Fn(&Hit) -> Answer {
     move |hit| {
         let body: Value = serde_json::from_slice(&hit.body).unwrap_or_default();
-        let message = format!("{} of {} is refused", body, hit.target);
-        Answer::reply(
-            status,
-            &serde_json::json!({"message": message, "param": "email"}).to_string(),
-        )
+        let token = hit.header("authorization").unwrap_or_default();
+        let message = format!("{body} of {} with {token} is refused", hit.target);
+        let answer = serde_json::json!({"message": message, "param": "email"});
+        Answer::reply(status, &answer.to_string()).with("X-Request-Id", token)
     }
 }
 
