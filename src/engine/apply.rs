@@ -128,7 +128,7 @@ async fn run_lane<T: Transport + 'static>(
     let end = worker.end();
     observer.observe(Event::LaneEnded {
         lane: name,
-        stopped: end.stopped.as_ref().map(Stopped::to_string),
+        stopped: end.stopped.as_ref().map(Stopped::in_short),
     });
     end
 }

@@ -23,6 +23,21 @@ pub enum Stopped {
     Plan(String),
 }
 
+impl Stopped {
+    /// The reason without the provider's own words: those may quote a client,
+    /// and belong in the report, not in a log.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let words = match self {
+            Self::Provider(Stop::Deferred, _) => "deferred",
+            Self::Provider(Stop::Unusable, _) => "the provider cannot be used",
+            Self::Provider(Stop::Credentials, _) => "the credentials were refused",
+            Self::NotRecorded | Self::Plan(_) => return self.to_string(),
+        };
+        format!("{words}, as the report says")
+    }
+}
+
 impl std::fmt::Display for Stopped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

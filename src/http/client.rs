@@ -14,7 +14,7 @@ use reqwest::{Client, ClientBuilder, Url};
 use tokio::time::Instant;
 
 use super::HttpError;
-use super::auth::{Authorizer, Credentials, Sent};
+use super::auth::{Authorizer, Credentials, Pass, Sent};
 use super::origin;
 use crate::core::{Exchange, Method, NoResponse, Request, Response};
 use crate::engine::{Generation, Renewal, Transport};
@@ -103,8 +103,9 @@ impl Transport for LaneTransport {
         };
         wire.headers_mut()
             .insert(pass.name.clone(), pass.value.clone());
-        let exchange = exchange(&self.client, wire, BODY_CAP).await;
-        if let Ok(response) = &exchange.result {
+        let mut exchange = exchange(&self.client, wire, BODY_CAP).await;
+        if let Ok(response) = &mut exchange.result {
+            hide(&pass, response);
             let sent = if method.is_write() {
                 Sent::Write
             } else {
@@ -220,6 +221,28 @@ async fn read(mut answer: reqwest::Response, cap: usize) -> Result<Response, NoR
             headers,
             body,
         }),
+    }
+}
+
+/// A provider may quote what it refuses, credentials too: they are taken out of
+/// its words here, before anyone can show or keep them. What it accepted holds
+/// records, which stay as they are to the byte.
+fn hide(pass: &Pass, response: &mut Response) {
+    const HIDDEN: &str = "(hidden)";
+    let Ok(credential) = pass.value.to_str() else {
+        return;
+    };
+    let credential = credential.strip_prefix("Bearer ").unwrap_or(credential);
+    for (_, value) in &mut response.headers {
+        if value.contains(credential) {
+            *value = value.replace(credential, HIDDEN);
+        }
+    }
+    if !(200..300).contains(&response.status) {
+        let text = String::from_utf8_lossy(&response.body);
+        if text.contains(credential) {
+            response.body = text.replace(credential, HIDDEN).into_bytes();
+        }
     }
 }
 

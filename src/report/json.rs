@@ -38,8 +38,8 @@
 //!
 //! Skip reasons inside `outcome` are spelled `skipped(reason)`. A value that is
 //! not shown is absent, and the entry has `"hidden": true`. With hidden values
-//! the words of a provider (messages of rejected, failed and in-doubt rows) are
-//! replaced by a fixed text. The text is valid JSON also when the rows end
+//! the words of a provider (messages of rejected, failed and in-doubt rows, and
+//! why a lane stopped) are replaced by a fixed text. The text is valid JSON also when the rows end
 //! early; then `complete` is false.
 
 use std::error::Error;
@@ -114,6 +114,13 @@ fn head(report: &Report, values: Values) -> Report {
             if quotes_provider(group.outcome) {
                 WORDS_HIDDEN.clone_into(&mut group.message);
             }
+        }
+        for stopped in head
+            .providers
+            .values_mut()
+            .filter_map(|lane| lane.stopped.as_mut())
+        {
+            WORDS_HIDDEN.clone_into(stopped);
         }
     }
     head

@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod engine;
@@ -13,6 +15,10 @@ mod engine;
 mod http;
 #[cfg(test)]
 mod http_tokens;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod privacy_login;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -29,5 +35,7 @@ mod source;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod third_party;
 #[cfg(test)]
 mod wire;

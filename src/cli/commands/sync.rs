@@ -26,7 +26,7 @@ use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
-use crate::report::{Part, Report, Style, write_text};
+use crate::report::{Part, Report, ReportError, Style, write_text};
 use crate::store::{Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
@@ -214,13 +214,28 @@ fn show_plan(planned: &Planned, report: &mut Report, look: Look) -> Result<Told,
         outcomes: None,
     };
     story.collect(report)?;
-    let details = story.details(Told::All)?;
+    let details = story.details(Told::All);
     let style = Style {
         part: Part::Plan,
         ..look.style
     };
-    print(|out| write_text(out, report, style, details))?;
-    Ok(Told::Troubled)
+    match print(|out| write_text(out, report, style, details)) {
+        Ok(()) => Ok(Told::Troubled),
+        Err(failure) if is_unwritten(&failure) => {
+            warn!(
+                "The plan cannot be shown: {}. The run goes on.",
+                failure.error
+            );
+            Ok(Told::All)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether stdout could not be written: the report at the end fails as well and
+/// says so with the exit code, but nobody's update waits for a full disk there.
+fn is_unwritten(failure: &Failure) -> bool {
+    matches!(failure.error.downcast_ref(), Some(ReportError::Write(_)))
 }
 
 /// Rows that planning refused are outcomes too; skipped ones are in the plan.

@@ -23,7 +23,7 @@ pub(super) fn all(report: &Report, style: Style) -> String {
     if matches!(style.part, Part::Whole | Part::Plan) {
         fields(&mut text, report, style.colour);
     }
-    totals(&mut text, report, style.colour);
+    totals(&mut text, report, style);
     if style.part != Part::Plan {
         text.push('\n');
     }
@@ -255,7 +255,8 @@ fn fields(text: &mut String, report: &Report, colour: Colour) {
     }
 }
 
-fn totals(text: &mut String, report: &Report, colour: Colour) {
+fn totals(text: &mut String, report: &Report, style: Style) {
+    let colour = style.colour;
     if report.providers.is_empty() {
         return;
     }
@@ -299,7 +300,7 @@ fn totals(text: &mut String, report: &Report, colour: Colour) {
         line(text, "", &content);
     }
     for (name, lane) in &report.providers {
-        for remark in remarks(lane) {
+        for remark in remarks(lane, style.values) {
             line(text, "", &format!("{}: {remark}", escape(name)));
         }
     }
@@ -311,7 +312,7 @@ fn row(table: &mut Table, name: &str, numbers: &[u64]) {
 }
 
 /// What the table does not say of a lane.
-fn remarks(lane: &LaneReport) -> Vec<String> {
+fn remarks(lane: &LaneReport, values: Values) -> Vec<String> {
     let counts = &lane.counts;
     let mut remarks = Vec::new();
     if !counts.skipped.is_empty() {
@@ -338,7 +339,12 @@ fn remarks(lane: &LaneReport) -> Vec<String> {
         remarks.push(format!("{requests} sent{retries}"));
     }
     if let Some(stopped) = &lane.stopped {
-        remarks.push(format!("stopped early: {}", value::foreign(stopped)));
+        let why = if values == Values::Hidden {
+            WORDS_HIDDEN.to_owned()
+        } else {
+            value::foreign(stopped)
+        };
+        remarks.push(format!("stopped early: {why}"));
     }
     remarks
 }

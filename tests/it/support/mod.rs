@@ -3,3 +3,4 @@
 pub(crate) mod lane;
 pub(crate) mod program;
 pub(crate) mod server;
+pub(crate) mod workdir;

@@ -1,0 +1,13 @@
+//! The program as users run it: the built binary, real files, and a scripted
+//! server that knows nothing of providers.
+
+mod codes;
+mod configured;
+mod crash;
+mod delivery;
+mod output;
+mod refused;
+mod rows;
+mod secrecy;
+mod selection;
+mod snapshot;

@@ -1,0 +1,146 @@
+//! Killed in the middle of a request: nothing is lost, nothing stays locked,
+//! and the history adds up.
+
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::support::server::Answer;
+use crate::support::workdir::{
+    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, counts, expected,
+};
+
+/// A server that holds the n-th request open for ever and says so.
+fn hanging(nth: u32) -> (Remote, Receiver<()>) {
+    let (held, holds) = mpsc::channel();
+    let state = Mutex::new((0, held));
+    let accept = accepted();
+    let remote = Remote::new(move |hit| {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 += 1;
+        if state.0 == nth {
+            state.1.send(()).unwrap();
+            return Answer::Hang;
+        }
+        accept(hit)
+    });
+    (remote, holds)
+}
+
+/// Starts a run and kills it while its n-th request waits for the answer.
+fn killed_at(nth: u32) -> (Remote, Workdir) {
+    let (remote, holds) = hanging(nth);
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let mut child = workdir.start(&["sync"]);
+    // Not a wait for time: the test ends here only if the request never comes.
+    holds.recv_timeout(Duration::from_secs(60)).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (remote, workdir)
+}
+
+#[test]
+fn a_killed_run_is_shown_unfinished_and_its_rows_add_up() {
+    let (_remote, workdir) = killed_at(2);
+    let runs = workdir.expect(0, &["runs", "--format", "json"]).json();
+    let run = &runs["runs"][0];
+    assert_eq!(
+        (&run["ended"], &run["exit"]),
+        (&().into(), &().into()),
+        "{run:#}"
+    );
+    assert_adds_up(&run["providers"]);
+    let lane = &run["providers"]["complycube"];
+    assert_eq!(
+        (&lane["rows"], &lane["updated"], &lane["rejected"]),
+        (&3.into(), &1.into(), &0.into()),
+        "{lane:#}"
+    );
+    // The row that was under way is in doubt, whatever the plan said of it.
+    assert_eq!(
+        (&lane["in_doubt"], &lane["planned"]),
+        (&1.into(), &1.into()),
+        "{lane:#}"
+    );
+    let id = run["run_id"].as_str().unwrap();
+    let shown = workdir
+        .expect(0, &["runs", "show", id, "--format", "json"])
+        .json();
+    assert_eq!(shown["complete"], true);
+    workdir.expect(0, &["runs"]);
+    workdir.expect(0, &["runs", "show", id]);
+}
+
+#[test]
+fn the_run_after_a_kill_sends_what_is_missing_and_converges() {
+    let (remote, workdir) = killed_at(2);
+    let ran = workdir.expect(0, &["sync", "--format", "json"]);
+    ran.says(&["did not end"]);
+    let report = ran.json();
+    assert_eq!(
+        counts(&report),
+        expected([
+            ("rows", 3),
+            ("unchanged", 1),
+            ("updated", 2),
+            ("requests", 2)
+        ])
+    );
+    let sent = remote.sent_since(0);
+    let ids: Vec<&str> = sent.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["aa", "bb", "bb", "cc"]);
+    // The repeated update is the same to the byte.
+    assert_eq!(sent[1], sent[2]);
+    workdir.expect(0, &["plan", "--expect-no-changes"]);
+    let ran = workdir.expect(0, &["sync", "--format", "json"]);
+    assert_eq!(
+        counts(&ran.json()),
+        expected([("rows", 3), ("unchanged", 3)])
+    );
+    assert!(!ran.stderr.contains("did not end"), "{ran:#?}");
+}
+
+#[test]
+fn a_row_in_doubt_after_a_kill_is_sent_although_the_file_has_the_old_value_again() {
+    let (remote, holds) = hanging(4);
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    workdir.expect(0, &["sync"]);
+    workdir.edit("clients.csv", "bob@", "new@");
+    let mut child = workdir.start(&["sync"]);
+    holds.recv_timeout(Duration::from_secs(60)).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    workdir.edit("clients.csv", "new@", "bob@");
+    let report = workdir.report(0, &["sync"]);
+    assert_eq!(counts(&report)["updated"], 1);
+    assert_eq!(
+        remote.sent_since(4),
+        [("bb".to_owned(), r#"{"email":"bob@example.com"}"#.to_owned())]
+    );
+}
+
+#[test]
+fn a_plan_can_be_made_while_a_run_is_under_way_and_after_it_was_killed() {
+    let (remote, holds) = hanging(2);
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let mut child = workdir.start(&["sync"]);
+    holds.recv_timeout(Duration::from_secs(60)).unwrap();
+    workdir
+        .expect(7, &["sync"])
+        .says(&["another run holds the state: process"]);
+    workdir.expect(0, &["plan"]);
+    workdir.expect(0, &["runs"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // SQLite rebuilds its shared memory file for the reader; it is no state.
+    let print = || {
+        let mut print = workdir.fingerprint();
+        print.remove(&workdir.path("state.db-shm")).unwrap();
+        print
+    };
+    let before = print();
+    let report = workdir.report(0, &["plan"]);
+    assert_eq!(counts(&report)["planned"], 2);
+    assert_eq!(print(), before);
+    assert_eq!(remote.count(), 2);
+}

@@ -1,0 +1,145 @@
+//! Narrowed runs: what is left out stays exactly as it was.
+
+use crate::support::server::Answer;
+use crate::support::workdir::{FIELDS, ROWS, Remote, Workdir, config, counts, expected};
+
+/// A directory with the usual lane, and a lane `other` with fields of its own.
+fn two_lanes(first: &Remote, second: &Remote, fields: &str) -> Workdir {
+    let workdir = Workdir::with(&first.url(), FIELDS, ROWS);
+    let lane = config(&second.url(), fields);
+    let (_, lane) = lane.split_once("[providers.complycube]").unwrap();
+    let lane = lane.replace("[providers.complycube.fields]", "[providers.other.fields]");
+    let text = format!(
+        "{}[providers.other]\nkind = \"complycube\"{lane}",
+        workdir.read("clientsync.toml")
+    );
+    workdir.write("clientsync.toml", text);
+    workdir
+}
+
+#[test]
+fn only_named_clients_are_seen() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let report = workdir.report(0, &["sync", "--only", "3", "--only", "1"]);
+    assert_eq!(report["scope"], "partial");
+    let ids: Vec<String> = remote.sent_since(0).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["aa", "cc"]);
+    let report = workdir.report(0, &["sync"]);
+    assert_eq!(
+        counts(&report),
+        expected([
+            ("rows", 3),
+            ("unchanged", 2),
+            ("updated", 1),
+            ("requests", 1)
+        ])
+    );
+}
+
+#[test]
+fn only_named_fields_are_sent_and_the_others_follow_later() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let report = workdir.report(0, &["sync", "--fields", "joinedDate"]);
+    assert_eq!(report["scope"], "partial");
+    assert_eq!(remote.sent_since(0)[0].1, r#"{"joinedDate":"2020-01-01"}"#);
+    workdir.report(0, &["sync"]);
+    assert_eq!(
+        remote.sent_since(3)[0].1,
+        r#"{"email":"ann@example.com","personDetails":{"firstName":"Ann"}}"#
+    );
+    workdir.expect(0, &["plan", "--expect-no-changes"]);
+}
+
+#[test]
+fn a_limit_sends_the_first_rows_and_the_next_run_the_rest_only() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let report = workdir.report(0, &["sync", "--limit", "2"]);
+    assert_eq!(report["scope"], "partial");
+    assert_eq!(
+        counts(&report),
+        expected([
+            ("rows", 3),
+            ("updated", 2),
+            ("skipped(limit)", 1),
+            ("requests", 2)
+        ])
+    );
+    let report = workdir.report(0, &["sync"]);
+    assert_eq!(
+        counts(&report),
+        expected([
+            ("rows", 3),
+            ("unchanged", 2),
+            ("updated", 1),
+            ("requests", 1)
+        ])
+    );
+    let ids: Vec<String> = remote.sent_since(0).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["aa", "bb", "cc"]);
+    assert_eq!(
+        counts(&workdir.report(0, &["plan", "--limit", "1"]))["unchanged"],
+        3
+    );
+}
+
+#[test]
+fn only_named_providers_are_sent_to() {
+    let (first, second) = (Remote::accepting(), Remote::accepting());
+    let workdir = two_lanes(&first, &second, "email = \"email\"");
+    let report = workdir.report(0, &["sync", "--provider", "other"]);
+    assert_eq!(report["scope"], "partial");
+    assert_eq!((first.count(), second.count()), (0, 3));
+    assert!(report["providers"].get("complycube").is_none());
+    let report = workdir.report(0, &["sync"]);
+    assert_eq!((first.count(), second.count()), (3, 3));
+    assert_eq!(report["providers"]["other"]["unchanged"], 3);
+}
+
+#[test]
+fn one_provider_in_trouble_never_keeps_another_back() {
+    let (broken, fine) = (
+        Remote::new(|_| Answer::reply(401, "{}")),
+        Remote::accepting(),
+    );
+    let workdir = two_lanes(&broken, &fine, "email = \"email\"");
+    let report = workdir.report(77, &["sync"]);
+    assert_eq!(report["providers"]["other"]["updated"], 3);
+    assert_eq!(report["providers"]["complycube"]["planned"], 3);
+}
+
+#[test]
+fn a_bad_cell_is_invalid_only_where_it_is_mapped() {
+    let (first, second) = (Remote::accepting(), Remote::accepting());
+    let workdir = two_lanes(&first, &second, "joinedDate = \"joined\"");
+    workdir.edit("clients.csv", "bob@example.com", "bob");
+    let report = workdir.report(3, &["sync"]);
+    assert_eq!(report["providers"]["complycube"]["invalid"], 1);
+    assert_eq!(report["providers"]["other"]["updated"], 3);
+}
+
+#[test]
+fn a_partial_file_has_no_row_guard_and_does_not_become_the_last_good_run() {
+    let remote = Remote::accepting();
+    let row = |i: u32| format!("{i},id{i},c{i}@example.com,2020-01-01,Ann\n");
+    let rows =
+        |n: u32| "no,cc_id,email,joined,first\n".to_owned() + &(1..=n).map(row).collect::<String>();
+    let workdir = Workdir::with(&remote.url(), FIELDS, &rows(12));
+    workdir.expect(0, &["sync"]);
+    workdir.write("clients.csv", rows(2));
+    workdir.expect(4, &["sync"]);
+    for narrowed in [
+        &["--partial"][..],
+        &["--limit", "5"],
+        &["--only", "1"],
+        &["--fields", "email"],
+        &["--provider", "complycube"],
+    ] {
+        let report = workdir.report(0, &[&["sync"], narrowed].concat());
+        assert_eq!(report["scope"], "partial");
+    }
+    workdir.expect(4, &["sync"]);
+    assert_eq!(remote.count(), 12);
+}
