@@ -1,4 +1,5 @@
-//! clientsync.
+#![doc = include_str!("ARCHITECTURE.md")]
+
 pub mod cli;
 pub mod core;
 pub mod engine;

@@ -47,15 +47,15 @@ pub(super) enum Told {
     Problems,
 }
 
-/// A file from its first byte, at a position of its own: a report goes through
-/// its plan with several readers, and none may move another.
+/// A file read from its beginning, with a place of its own: a report goes
+/// through the plan more than once, and clones of a file share one place.
 #[derive(Debug)]
-struct FromStart<'a> {
-    file: &'a File,
+struct FromStart {
+    file: File,
     at: u64,
 }
 
-impl Read for FromStart<'_> {
+impl Read for FromStart {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += u64::try_from(read).map_err(io::Error::other)?;
@@ -66,7 +66,7 @@ impl Read for FromStart<'_> {
 /// The rows of a plan, one after the other.
 #[derive(Debug)]
 pub(super) struct Details<'a> {
-    reader: PlanReader<BufReader<FromStart<'a>>>,
+    reader: PlanReader<BufReader<FromStart>>,
     outcomes: Option<Outcomes<'a>>,
     told: Told,
     waiting: VecDeque<Detail>,
@@ -75,13 +75,18 @@ pub(super) struct Details<'a> {
 impl<'a> Details<'a> {
     /// Goes through a plan file from its beginning; `outcomes` is what became
     /// of its rows, where they were attempted.
-    pub(super) fn new(plan: &'a File, outcomes: Option<Outcomes<'a>>, told: Told) -> Self {
-        Self {
-            reader: PlanReader::new(BufReader::new(FromStart { file: plan, at: 0 })),
+    pub(super) fn new(
+        plan: &File,
+        outcomes: Option<Outcomes<'a>>,
+        told: Told,
+    ) -> Result<Self, DetailError> {
+        let file = plan.try_clone().map_err(PlanFileError::Io)?;
+        Ok(Self {
+            reader: PlanReader::new(BufReader::new(FromStart { file, at: 0 })),
             outcomes,
             told,
             waiting: VecDeque::new(),
-        }
+        })
     }
 
     fn advance(&mut self) -> Result<Option<Detail>, DetailError> {

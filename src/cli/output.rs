@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use tempfile::NamedTempFile;
 
 use super::config::{Format, ReportFile};
-use super::details::{Details, Outcomes, Told};
+use super::details::{DetailError, Details, Outcomes, Told};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::report::{
@@ -127,14 +127,15 @@ pub(super) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn details(&self, told: Told) -> Details<'a> {
+    pub(super) fn details(&self, told: Told) -> Result<Details<'a>, ReportError> {
         Details::new(self.plan, self.outcomes, told)
+            .map_err(|error: DetailError| ReportError::Details(Box::new(error)))
     }
 
     /// Counts fields and groups problems into the report, in one pass.
     pub(super) fn collect(&self, report: &mut Report) -> Result<(), ReportError> {
         let mut collector = Collector::default();
-        for detail in self.details(Told::All) {
+        for detail in self.details(Told::All)? {
             collector.take(&detail.map_err(|error| ReportError::Details(Box::new(error)))?);
         }
         collector.finish(report);
@@ -150,13 +151,13 @@ impl<'a> Story<'a> {
         told: Told,
     ) -> Result<(), ReportError> {
         match format {
-            Format::Text => write_text(out, report, style, self.details(told)),
+            Format::Text => write_text(out, report, style, self.details(told)?),
             Format::Json => write_json(
                 out,
                 report,
                 style.values,
-                self.details(Told::All),
-                self.details(Told::All),
+                self.details(Told::All)?,
+                self.details(Told::All)?,
             ),
         }
     }
@@ -178,10 +179,11 @@ pub(super) fn show(
             print(|out| Ok(writeln!(out, "{}", summary_line(report))?))
         };
     }
-    let part = if told == Told::Troubled {
-        Part::Outcome
-    } else {
-        Part::Whole
+    let part = match (told, report.command.as_str()) {
+        (Told::Troubled, _) => Part::Outcome,
+        (Told::Problems, _) => Part::Check,
+        (Told::All, "adopt") => Part::Adoption,
+        (Told::All, _) => Part::Whole,
     };
     let style = Style { part, ..look.style };
     print(|out| story.render(out, report, look.format, style, told))

@@ -39,6 +39,8 @@ pub(super) struct Session {
     pub(super) asked: Asked,
     /// The leaf rules of each lane.
     rules: Vec<Arc<Vec<LeafRules>>>,
+    /// The columns that lanes read which this run leaves out.
+    elsewhere: BTreeSet<String>,
 }
 
 /// A source that was opened and surveyed.
@@ -115,11 +117,12 @@ impl Session {
                 ));
             }
         }
-        if !asked.selection.provider.is_empty() {
-            config
-                .lanes
-                .retain(|lane| asked.selection.provider.contains(&lane.name));
-        }
+        let wanted = |lane: &LaneConfig| {
+            asked.selection.provider.is_empty() || asked.selection.provider.contains(&lane.name)
+        };
+        let (lanes, others): (Vec<_>, Vec<_>) = config.lanes.drain(..).partition(wanted);
+        let elsewhere = others.iter().flat_map(columns_of).collect();
+        config.lanes = lanes;
         check_fields(&config.lanes, &asked.selection.fields)?;
         let rules = config
             .lanes
@@ -130,6 +133,7 @@ impl Session {
             config,
             asked,
             rules,
+            elsewhere,
         })
     }
 
@@ -256,17 +260,10 @@ impl Session {
 
     /// Every mapped column must be there; what nobody maps is named once.
     fn check_columns(&self, header: &[String]) -> Result<Vec<Problem>, Failure> {
-        let mapped = |lane: &LaneConfig| {
-            let columns = lane
-                .mappings
-                .iter()
-                .flat_map(|mapping| mapping.cell.columns().to_vec());
-            columns.chain([lane.id_column.clone()]).collect::<Vec<_>>()
-        };
         let mut problems = Vec::new();
         let mut used: BTreeSet<String> = self.config.source.key.iter().cloned().collect();
         for lane in &self.config.lanes {
-            for column in mapped(lane) {
+            for column in columns_of(lane) {
                 if !header.contains(&column) && used.insert(column.clone()) {
                     let hint = nearest(&column, header)
                         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -285,7 +282,9 @@ impl Session {
         }
         let unused: Vec<String> = header
             .iter()
-            .filter(|name| !used.contains(*name) && !name.is_empty())
+            .filter(|name| {
+                !used.contains(*name) && !self.elsewhere.contains(*name) && !name.is_empty()
+            })
             .map(|name| format!("`{name}`"))
             .collect();
         if unused.is_empty() {
@@ -362,6 +361,15 @@ impl Session {
         }
         lanes
     }
+}
+
+/// The columns that a lane reads.
+fn columns_of(lane: &LaneConfig) -> Vec<String> {
+    let mapped = lane
+        .mappings
+        .iter()
+        .flat_map(|mapping| mapping.cell.columns().to_vec());
+    mapped.chain([lane.id_column.clone()]).collect()
 }
 
 /// A field asked for must be mapped in at least one lane.

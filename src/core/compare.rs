@@ -71,11 +71,13 @@ impl Compare {
 /// separators stands (an extension, a word) keeps it, lower-cased, so that two
 /// different extensions stay different.
 fn canonical_phone(text: &str) -> String {
-    text.trim()
+    let kept: String = text
         .chars()
         .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}'))
         .flat_map(char::to_lowercase)
-        .collect()
+        .collect();
+    // Last, because white space may stand inside of separators.
+    kept.trim().to_owned()
 }
 
 /// The shortest decimal text of a number: no exponent, no needless zero.
@@ -155,6 +157,7 @@ mod tests {
         assert!(Compare::Phone.equal(&json!("+12 345678910"), &json!("+12345678910")));
         assert!(!Compare::Phone.equal(&json!("846-790-4623x4715"), &json!("846-790-4623x4716")));
         assert!(!Compare::Phone.equal(&json!("+49 1"), &json!("49 1")));
+        assert!(Compare::Phone.equal(&json!("+49 1\t-"), &json!("+49 1")));
     }
 
     #[test]

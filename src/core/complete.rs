@@ -6,15 +6,15 @@
 
 use serde_json::Value;
 
-use super::diff::{Acknowledged, Change, Known, When, immutable_problem};
+use super::diff::{Acknowledged, Change, When, immutable_problem};
 use super::field::{Access, Place};
 use super::json::Json;
-use super::mapping::Mapping;
+use super::mapping::{Mapping, Policy};
 use super::path::FieldPath;
-use super::payload::{Draft, Extra, Travels, Withheld, place_of};
+use super::payload::{Draft, Extra, Travels, place_of};
 use super::problem::Problem;
 use super::secret::Key;
-use super::shape::Shape;
+use super::shape::{Shape, Together};
 use super::view::{Hint, ViewError, decode, encode, is_blank};
 
 /// The outcome of [`complete`].
@@ -71,13 +71,15 @@ pub fn complete(
     with: &Completing<'_>,
 ) -> Result<Completed, Vec<Problem>> {
     let reading = Reading::of(draft, read, with)?;
-    let changes: Vec<&Change> = draft
+    let mut changes: Vec<&Change> = draft
         .changes
         .iter()
         .filter(|change| reading.survives(change, with))
         .collect();
+    let idle = dependents_without_condition(&changes, draft, read, with);
+    changes.retain(|change| !idle.contains(&&change.field));
     let mut settled = reading.settled;
-    for Withheld { field, .. } in &draft.withheld {
+    for field in draft.withheld.iter().map(|w| &w.field).chain(idle.clone()) {
         settled.values.retain(|(path, _)| path != field);
         settled.values.push((field.clone(), None));
     }
@@ -108,7 +110,12 @@ pub fn complete(
                 && g.members.iter().any(|m| touches(m))
         }),
     };
-    let extras: Vec<&Extra> = draft.extras.iter().filter(travels).collect();
+    let extras: Vec<&Extra> = draft
+        .extras
+        .iter()
+        .filter(travels)
+        .filter(|extra| !idle.contains(&&extra.field))
+        .collect();
     let assignments: Vec<(&FieldPath, &Value)> = changes
         .iter()
         .map(|c| (&c.field, &c.after))
@@ -133,29 +140,72 @@ pub fn complete(
     })))
 }
 
-/// Writes our values into the body, in the order of the mapping, flags last.
+/// The dependent members of groups whose condition, which the row leaves to
+/// the record, the read shows to be false: they are not sent.
+fn dependents_without_condition<'a>(
+    changes: &[&Change],
+    draft: &'a Draft,
+    read: Option<&Json>,
+    with: &Completing<'_>,
+) -> Vec<&'a FieldPath> {
+    let is_false = |(member, wanted): &(Vec<String>, Value)| {
+        let at = |field: &FieldPath| place_of(with.mappings, field) == Some(member.as_slice());
+        let extras = draft.extras.iter().filter(|e| at(&e.field));
+        let said = changes
+            .iter()
+            .filter(|c| at(&c.field))
+            .map(|c| &c.after)
+            .chain(extras.map(|e| &e.value))
+            .next();
+        match (said, read) {
+            (Some(value), _) => value != wanted,
+            (None, Some(read)) => read.at(member).is_none_or(|v| v.to_value() != *wanted),
+            (None, None) => false,
+        }
+    };
+    let idle: Vec<&Together> = with
+        .shape
+        .groups
+        .iter()
+        .filter(|group| group.when.as_ref().is_some_and(is_false))
+        .collect();
+    let fields = draft.changes.iter().map(|c| &c.field);
+    fields
+        .chain(draft.extras.iter().map(|e| &e.field))
+        .filter(|field| {
+            place_of(with.mappings, field)
+                .is_some_and(|place| idle.iter().any(|group| group.depends(place)))
+        })
+        .collect()
+}
+
+/// Writes our values into the body, in the order of the mapping; what is taken
+/// out first, because it moves the entries behind it, and flags last.
 fn write(
     assignments: &[(&FieldPath, &Value)],
     body: &mut Json,
     draft: &Draft,
     with: &Completing<'_>,
 ) -> Result<Vec<Vec<String>>, Vec<Problem>> {
-    let hints = |path: &FieldPath| hint(draft, with.known, path);
+    let hints = |path: &FieldPath| hint(draft, with, path);
     let mut ours = Vec::new();
     let mut problems = Vec::new();
-    let is_flag = |mapping: &&Mapping| matches!(mapping.field.place, Place::Flag { .. });
-    let ordered = with
+    let mut ordered: Vec<(&Mapping, &Value)> = with
         .mappings
         .iter()
-        .filter(|m| !is_flag(m))
-        .chain(with.mappings.iter().filter(is_flag));
-    for mapping in ordered {
-        let Some((_, value)) = assignments
-            .iter()
-            .find(|(path, _)| **path == mapping.field.path)
-        else {
-            continue;
-        };
+        .filter_map(|mapping| {
+            let (_, value) = assignments
+                .iter()
+                .find(|(path, _)| **path == mapping.field.path)?;
+            Some((mapping, *value))
+        })
+        .collect();
+    ordered.sort_by_key(|(mapping, value)| match mapping.field.place {
+        Place::Flag { .. } => 2,
+        _ if value.is_null() => 0,
+        _ => 1,
+    });
+    for (mapping, value) in ordered {
         match encode(&mapping.field, value, body, &hints) {
             Ok(place) => ours.push(place),
             Err(error) => problems.push(view_problem(mapping, error)),
@@ -210,7 +260,7 @@ impl Reading {
         let Some(record) = read else {
             return Ok(reading);
         };
-        let hints = |path: &FieldPath| hint(draft, with.known, path);
+        let hints = |path: &FieldPath| hint(draft, with, path);
         let mut problems = Vec::new();
         for mapping in with
             .mappings
@@ -261,17 +311,20 @@ impl Reading {
             // a read that did not happen is not sent.
             return change.when == When::Always;
         };
-        if change.when == When::Blank && !is_blank(seen) {
+        let Some(mapping) = with.mappings.iter().find(|m| m.field.path == change.field) else {
+            return false;
+        };
+        // What the snapshot took for empty may have been filled since: a read
+        // that was made anyway is believed, whatever it was made for.
+        let guarded = matches!(mapping.policy, Policy::Once | Policy::FillBlank);
+        if (guarded || change.when == When::Blank) && !is_blank(seen) {
             return false;
         }
-        with.mappings
-            .iter()
-            .find(|m| m.field.path == change.field)
-            .is_some_and(|m| !m.field.compare.equal(seen, &change.after))
+        !mapping.field.compare.equal(seen, &change.after)
     }
 }
 
-fn hint<'a>(draft: &'a Draft, known: &'a Acknowledged, path: &FieldPath) -> Hint<'a> {
+fn hint<'a>(draft: &'a Draft, with: &Completing<'a>, path: &FieldPath) -> Hint<'a> {
     let changed = draft
         .changes
         .iter()
@@ -285,7 +338,7 @@ fn hint<'a>(draft: &'a Draft, known: &'a Acknowledged, path: &FieldPath) -> Hint
                 .find(|e| e.field == *path)
                 .map(|e| &e.value)
         }),
-        acknowledged: known.get(path).and_then(Known::value),
+        acknowledged: with.known.get(path).map(|known| (known, with.key)),
     }
 }
 

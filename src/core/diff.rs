@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::compare::Compare;
 use super::field::{Access, Field, Visibility};
 use super::mapping::{Desired, Mapping, Policy};
 use super::path::FieldPath;
@@ -46,10 +47,23 @@ impl Known {
     /// nothing, so the value is sent: never the other way round.
     #[must_use]
     pub fn equals(&self, field: &Field, value: &Value, key: Option<&Key>) -> bool {
+        self.equals_at(&field.path, field.compare, value, key)
+    }
+
+    /// [`Known::equals`] for a field of which only path and comparison are at
+    /// hand, as for the entries that a flag may name.
+    #[must_use]
+    pub(super) fn equals_at(
+        &self,
+        path: &FieldPath,
+        compare: Compare,
+        value: &Value,
+        key: Option<&Key>,
+    ) -> bool {
         match (self, key) {
-            (Self::Value(known), _) => field.compare.equal(known, value),
+            (Self::Value(known), _) => compare.equal(known, value),
             (Self::Digest(known), Some(key)) => {
-                !is_blank(value) && *known == key.digest(&field.path, field.compare, value)
+                !is_blank(value) && *known == key.digest(path, compare, value)
             }
             (Self::Digest(_), None) => false,
         }
@@ -181,7 +195,10 @@ pub fn diff(
         };
         let before = known.get(&field.path);
         if field.access == Access::Immutable {
-            if before.is_some_and(|before| !before.equals(field, after, context.key)) {
+            // A record that does not show the field contradicts nothing.
+            if before.is_some_and(|before| {
+                !before.is_blank() && !before.equals(field, after, context.key)
+            }) {
                 problems.push(immutable_problem(mapping));
             }
             continue;

@@ -54,6 +54,8 @@ pub struct KeyedList {
     pub key: String,
     /// The member of an entry that holds its value.
     pub value: String,
+    /// How two values of entries are compared.
+    pub compare: Compare,
     /// The member that flags the one chosen entry, where the list has one.
     pub flag: Option<String>,
 }

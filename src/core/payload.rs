@@ -154,21 +154,33 @@ pub fn assemble(
     draft
 }
 
+/// What a member will certainly hold by this row alone, whatever a read shows.
+fn certain<'a>(
+    draft: &'a Draft,
+    row: &[(&Mapping, &'a Value)],
+    member: &[String],
+) -> Option<&'a Value> {
+    let (mapping, value) = row
+        .iter()
+        .find(|(m, _)| m.field.place.members() == member)?;
+    let changes = draft
+        .changes
+        .iter()
+        .any(|c| c.field == mapping.field.path && c.when == When::Always);
+    (changes || mapping.policy == Policy::Source).then_some(*value)
+}
+
 /// Takes the dependent members of a group out of the changes while the row
 /// itself says that the condition is false.
 fn withhold(draft: &mut Draft, group: &Together, row: &[(&Mapping, &Value)]) {
     let Some((member, wanted)) = &group.when else {
         return;
     };
-    let said = row
-        .iter()
-        .find(|(m, _)| m.field.place.members() == member.as_slice());
-    if said.is_none_or(|(_, value)| *value == wanted) {
+    if certain(draft, row, member).is_none_or(|value| value == wanted) {
         return;
     }
     for (mapping, _) in row {
-        let place = mapping.field.place.members();
-        if place != member.as_slice() && group.members.iter().any(|m| m.as_slice() == place) {
+        if group.depends(mapping.field.place.members()) {
             draft
                 .changes
                 .retain(|change| change.field != mapping.field.path);
@@ -204,17 +216,13 @@ fn travel_together(
             add_extra(draft, mapping, value, Travels::Together(first.clone()));
         }
     }
-    let false_by_row = draft
-        .withheld
-        .iter()
-        .any(|w| place_of(mappings, &w.field).is_some_and(in_group))
-        || group.when.as_ref().is_some_and(|(member, wanted)| {
-            row.iter()
-                .any(|(m, value)| m.field.place.members() == member.as_slice() && *value != wanted)
-        });
+    let false_by_row = group.when.as_ref().is_some_and(|(member, wanted)| {
+        certain(draft, row, member).is_some_and(|value| value != wanted)
+    });
+    // A value that the row has and its policy keeps back is missing as well.
     let missing = |member: &Vec<String>| {
-        !row.iter()
-            .any(|(m, _)| m.field.place.members() == member.as_slice())
+        let at = |field: &FieldPath| place_of(mappings, field) == Some(member.as_slice());
+        !draft.changes.iter().any(|c| at(&c.field)) && !draft.extras.iter().any(|e| at(&e.field))
     };
     if !false_by_row && group.members.iter().any(missing) {
         draft.read.insert(ReadReason::Together);

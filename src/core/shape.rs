@@ -111,6 +111,17 @@ impl Writable {
     }
 }
 
+impl Together {
+    /// Whether the member at a place travels only under the group's condition.
+    #[must_use]
+    pub fn depends(&self, place: &[String]) -> bool {
+        self.when
+            .as_ref()
+            .is_some_and(|(member, _)| member != place)
+            && self.members.iter().any(|member| member == place)
+    }
+}
+
 impl Whole {
     /// The unit's pointer, for labels.
     #[must_use]

@@ -10,17 +10,27 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::compare::Compare;
+use super::diff::Known;
 use super::field::{Clear, Field, KeyedList, Place, ReadToken};
 use super::json::Json;
 use super::path::FieldPath;
+use super::secret::Key;
 
 /// What tells duplicate entries of a keyed list apart.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hint<'a> {
     /// The value the source wants there.
     pub desired: Option<&'a Value>,
-    /// The value the provider acknowledged last.
-    pub acknowledged: Option<&'a Value>,
+    /// What the provider acknowledged last, and the key of its digest.
+    pub acknowledged: Option<(&'a Known, Option<&'a Key>)>,
+}
+
+impl Hint<'_> {
+    /// Whether a value is the one that was acknowledged last.
+    fn is_acknowledged(&self, path: &FieldPath, compare: Compare, value: &Value) -> bool {
+        self.acknowledged
+            .is_some_and(|(known, key)| known.equals_at(path, compare, value, key))
+    }
 }
 
 /// Gives the hint for a path of the view.
@@ -62,30 +72,26 @@ pub fn decode(field: &Field, record: &Json, hints: &Hints<'_>) -> Result<Value, 
     match &field.place {
         Place::Member(members) => Ok(record.at(members).map_or(Value::Null, Json::to_value)),
         Place::Entry { list, key } => {
-            let found = entry(list, key, items(), field.compare, &hints(&field.path))?;
+            let found = entry(list, key, items(), hints)?;
             Ok(found
                 .and_then(|index| items()[index].get(&list.value))
                 .map_or(Value::Null, Json::to_value))
         }
         Place::Flag { list, member } => {
-            let flagged = items().iter().position(|item| {
-                item.get(member)
-                    .is_some_and(|m| m.to_value() == Value::Bool(true))
-            });
+            let flagged = items().iter().position(|item| is_flagged(item, member));
             let Some((index, key)) =
                 flagged.and_then(|index| Some((index, text(items()[index].get(&list.key)?)?)))
             else {
                 return Ok(Value::Null);
             };
             // The flag means the entry that the mapping addresses; a foreign
-            // entry of the same kind that carries it is not ours.
-            let addressed = entry(
-                list,
-                &key,
-                items(),
-                field.compare,
-                &hints(&entry_path(list, &key)),
-            )?;
+            // entry of the same kind that carries it is not ours. A key that the
+            // row does not ask for needs no such answer.
+            let asked = hints(&field.path).desired == Some(&Value::from(key.as_str()));
+            if !asked {
+                return Ok(Value::String(key));
+            }
+            let addressed = entry(list, &key, items(), hints)?;
             Ok(if addressed == Some(index) {
                 Value::String(key)
             } else {
@@ -122,14 +128,14 @@ pub fn encode(
         Place::Entry { list, key } => {
             let mut items = list_of(body, at);
             let mut tokens = at.to_vec();
-            match (
-                entry(list, key, &items, field.compare, &hints(&field.path))?,
-                value.is_null(),
-            ) {
+            match (entry(list, key, &items, hints)?, value.is_null()) {
+                // What is gone has no index: the list itself was touched, and
+                // none of the entries that stay.
                 (Some(index), true) => {
                     items.remove(index);
+                    tokens.push("-".to_owned());
                 }
-                (None, true) => {}
+                (None, true) => tokens.push("-".to_owned()),
                 (Some(index), false) => {
                     items[index].set(&list.value, Json::from_value(value));
                     tokens.extend([index.to_string(), list.value.clone()]);
@@ -151,21 +157,20 @@ pub fn encode(
         Place::Flag { list, member } => {
             let mut items = list_of(body, at);
             let chosen = match value.as_str() {
-                Some(key) => entry(
-                    list,
-                    key,
-                    &items,
-                    field.compare,
-                    &hints(&entry_path(list, key)),
-                )?,
+                Some(key) => entry(list, key, &items, hints)?,
                 None => None,
             };
             let chosen = chosen.ok_or(ViewError::NoSuchEntry)?;
             for (index, item) in items.iter_mut().enumerate() {
-                item.set(member, Json::from_value(&Value::Bool(index == chosen)));
+                // An entry that says nothing of the flag goes back like that.
+                if is_flagged(item, member) != (index == chosen) {
+                    item.set(member, Json::from_value(&Value::Bool(index == chosen)));
+                }
             }
+            let mut tokens = at.to_vec();
+            tokens.extend([chosen.to_string(), member.clone()]);
             body.set_at(at, Json::Array(items));
-            Ok(at.to_vec())
+            Ok(tokens)
         }
     }
 }
@@ -175,14 +180,19 @@ fn entry_path(list: &KeyedList, key: &str) -> FieldPath {
     FieldPath::new(list.at.iter().cloned().chain([key.to_owned()]).collect())
 }
 
+/// Whether an entry carries the flag.
+fn is_flagged(item: &Json, member: &str) -> bool {
+    item.get(member)
+        .is_some_and(|flag| flag.to_value() == Value::Bool(true))
+}
+
 /// The index of the entry that a key addresses: the only one, else the one
 /// equal to the desired value, else to the acknowledged one.
 fn entry(
     list: &KeyedList,
     key: &str,
     items: &[Json],
-    compare: Compare,
-    hint: &Hint<'_>,
+    hints: &Hints<'_>,
 ) -> Result<Option<usize>, ViewError> {
     let of_key: Vec<usize> = (0..items.len())
         .filter(|&index| {
@@ -196,17 +206,22 @@ fn entry(
     if of_key.len() < 2 {
         return Ok(of_key.first().copied());
     }
-    let holds = |index: usize, wanted: &Value| {
-        items[index]
-            .get(&list.value)
-            .is_some_and(|v| compare.equal(&v.to_value(), wanted))
+    let path = entry_path(list, key);
+    let hint = hints(&path);
+    let find = |is_meant: &dyn Fn(&Value) -> bool| {
+        of_key.iter().copied().find(|&index| {
+            items[index]
+                .get(&list.value)
+                .is_some_and(|value| is_meant(&value.to_value()))
+        })
     };
-    [hint.desired, hint.acknowledged]
-        .into_iter()
-        .flatten()
-        .find_map(|wanted| of_key.iter().copied().find(|&index| holds(index, wanted)))
-        .map(Some)
-        .ok_or(ViewError::AmbiguousEntry)
+    find(&|value| {
+        hint.desired
+            .is_some_and(|wanted| list.compare.equal(value, wanted))
+    })
+    .or_else(|| find(&|value| hint.is_acknowledged(&path, list.compare, value)))
+    .map(Some)
+    .ok_or(ViewError::AmbiguousEntry)
 }
 
 /// The items of the list at a place of the body; none where there is no list.

@@ -227,16 +227,18 @@ fn entry<'a>(node: &'a Value, at: Vec<String>, name: &str) -> Option<(&'a Value,
     let text = |key: &str| list.get(key).and_then(Value::as_str).map(str::to_owned);
     let flag = list.get("flag");
     let flag_text = |key: &str| flag.and_then(|flag| flag.get(key)).and_then(Value::as_str);
-    let keyed = KeyedList {
-        at,
-        key: text("key")?,
-        value: text("value")?,
-        flag: flag_text("member").map(str::to_owned),
-    };
     let member_of_item = |name: &str| {
         node.get("items")
             .and_then(|items| items.get("properties"))
             .and_then(|p| p.get(name))
+    };
+    let value = text("value")?;
+    let keyed = KeyedList {
+        compare: compare(member_of_item(&value)?, &value).unwrap_or_default(),
+        at,
+        key: text("key")?,
+        value,
+        flag: flag_text("member").map(str::to_owned),
     };
     if flag_text("name") == Some(name) {
         // The flag's value in the view is a key of the list.

@@ -360,10 +360,7 @@ pub fn left_out_problems(left: LeftOut) -> Vec<ProblemDetail> {
 
 fn skipped(reason: SkipReason) -> Problem {
     let (code, message) = match reason {
-        SkipReason::Unlinked => (
-            "W_UNLINKED",
-            "no remote id: fill the id column, or link the row with `adopt --from provider`",
-        ),
+        SkipReason::Unlinked => ("W_UNLINKED", "no remote id: fill the id column"),
         SkipReason::Limit => ("W_LIMIT", "left out by --limit"),
         SkipReason::Superseded => (
             "W_SUPERSEDED",

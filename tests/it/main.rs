@@ -20,6 +20,12 @@ mod privacy;
 #[cfg(test)]
 mod privacy_login;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod quickstart;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod sandbox;

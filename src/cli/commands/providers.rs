@@ -82,17 +82,17 @@ fn line(provider: &Provider) -> ProviderLine {
 fn windows(limits: &Limits, variant: Option<&str>) -> Vec<String> {
     let prefix = variant.map_or_else(String::new, |variant| format!("{variant}: "));
     let word = |window| match window {
-        Window::Second => "second",
-        Window::Minute => "minute",
-        Window::Hour => "hour",
-        Window::Day => "day",
+        Window::Second => "a second",
+        Window::Minute => "a minute",
+        Window::Hour => "an hour",
+        Window::Day => "a day",
     };
     limits
         .quota
         .iter()
         .map(|quota| {
             format!(
-                "{prefix}{} {} a {}",
+                "{prefix}{} {} {}",
                 quota.calls,
                 if quota.writes_only {
                     "writes"

@@ -45,6 +45,29 @@ pub enum Part {
     /// What came of a plan that was written before: only the rows to look at,
     /// their problems and the totals.
     Outcome,
+    /// What is wrong with rows, and none of what would be sent.
+    Check,
+    /// What was adopted; nothing was to be sent.
+    Adoption,
+}
+
+impl Part {
+    /// What stands where no row is listed.
+    fn without_rows(self, report: &Report) -> Option<&'static str> {
+        let troubled = report
+            .providers
+            .values()
+            .any(|lane| lane.counts.troubled() > 0);
+        match self {
+            Self::Whole | Self::Plan => Some("Nothing to send."),
+            Self::Outcome => None,
+            Self::Check if troubled => None,
+            Self::Check => Some("Every row can be sent, or says nothing."),
+            Self::Adoption => Some(
+                "Nothing was sent. What the unchanged rows say now counts as held by their providers.",
+            ),
+        }
+    }
 }
 
 /// Writes the report of a plan or of a run; of the details only the rows are
@@ -111,8 +134,8 @@ where
         let block = row::block(&row, report.run_id.is_some(), style);
         out.write_all(block.as_bytes())?;
     }
-    if first && style.part != Part::Outcome {
-        out.write_all(b"\nNothing to send.\n")?;
+    if first && let Some(words) = style.part.without_rows(report) {
+        out.write_all(format!("\n{words}\n").as_bytes())?;
     }
     Ok(())
 }
@@ -130,11 +153,16 @@ fn nothing_to_do(report: &Report) -> bool {
 }
 
 fn head(report: &Report, colour: Colour) -> String {
-    let plan = match &report.plan_id {
-        Some(plan) => format!("plan {plan}"),
-        None => "no plan".to_owned(),
-    };
+    let plan = report
+        .plan_id
+        .as_ref()
+        .map_or_else(|| "plan".to_owned(), |plan| format!("plan {plan}"));
+    let of_plan = report
+        .plan_id
+        .as_ref()
+        .map_or_else(String::new, |_| format!(" of {plan}"));
     let title = match (&report.run_id, &report.ended) {
+        (None, _) if report.command == "check" => format!("check, {}", report.started),
         (None, _) => format!("{plan}, made {}", report.started),
         (Some(run), ended) => {
             let ended = match ended {
@@ -142,7 +170,7 @@ fn head(report: &Report, colour: Colour) -> String {
                 None => "and not ended".to_owned(),
             };
             let (command, started) = (&report.command, &report.started);
-            format!("run {run} ({command}) of {plan}, {started} {ended}")
+            format!("run {run} ({command}){of_plan}, {started} {ended}")
         }
     };
     let scope = match report.scope {

@@ -19,6 +19,8 @@ pub(super) fn all(report: &Report, style: Style) -> String {
     problems(&mut text, report, style);
     if style.part != Part::Outcome {
         guards(&mut text, report, style.colour);
+    }
+    if matches!(style.part, Part::Whole | Part::Plan) {
         fields(&mut text, report, style.colour);
     }
     totals(&mut text, report, style);

@@ -58,7 +58,7 @@ Problems
     line 118  B-0018
     line 119  B-0019
     ... and 1,184 more: the JSON report lists all
-  1 row: no remote id: fill the id column, or link the row with `adopt --from provider`  (complycube, W_UNLINKED)
+  1 row: no remote id: fill the id column  (complycube, W_UNLINKED)
     line 9  C-0009
   warning: not mapped: fax, legacy_id  (W_UNUSED_COLUMNS)
 
