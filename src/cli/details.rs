@@ -47,15 +47,15 @@ pub(super) enum Told {
     Problems,
 }
 
-/// A file read from its beginning, with a place of its own: a report goes
-/// through the plan more than once, and clones of a file share one place.
+/// A file from its first byte, at a position of its own: a report goes through
+/// its plan with several readers, and none may move another.
 #[derive(Debug)]
-struct FromStart {
-    file: File,
+struct FromStart<'a> {
+    file: &'a File,
     at: u64,
 }
 
-impl Read for FromStart {
+impl Read for FromStart<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += u64::try_from(read).map_err(io::Error::other)?;
@@ -66,7 +66,7 @@ impl Read for FromStart {
 /// The rows of a plan, one after the other.
 #[derive(Debug)]
 pub(super) struct Details<'a> {
-    reader: PlanReader<BufReader<FromStart>>,
+    reader: PlanReader<BufReader<FromStart<'a>>>,
     outcomes: Option<Outcomes<'a>>,
     told: Told,
     waiting: VecDeque<Detail>,
@@ -75,18 +75,13 @@ pub(super) struct Details<'a> {
 impl<'a> Details<'a> {
     /// Goes through a plan file from its beginning; `outcomes` is what became
     /// of its rows, where they were attempted.
-    pub(super) fn new(
-        plan: &File,
-        outcomes: Option<Outcomes<'a>>,
-        told: Told,
-    ) -> Result<Self, DetailError> {
-        let file = plan.try_clone().map_err(PlanFileError::Io)?;
-        Ok(Self {
-            reader: PlanReader::new(BufReader::new(FromStart { file, at: 0 })),
+    pub(super) fn new(plan: &'a File, outcomes: Option<Outcomes<'a>>, told: Told) -> Self {
+        Self {
+            reader: PlanReader::new(BufReader::new(FromStart { file: plan, at: 0 })),
             outcomes,
             told,
             waiting: VecDeque::new(),
-        })
+        }
     }
 
     fn advance(&mut self) -> Result<Option<Detail>, DetailError> {

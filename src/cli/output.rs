@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use tempfile::NamedTempFile;
 
 use super::config::{Format, ReportFile};
-use super::details::{DetailError, Details, Outcomes, Told};
+use super::details::{Details, Outcomes, Told};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::report::{
@@ -127,15 +127,14 @@ pub(super) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn details(&self, told: Told) -> Result<Details<'a>, ReportError> {
+    pub(super) fn details(&self, told: Told) -> Details<'a> {
         Details::new(self.plan, self.outcomes, told)
-            .map_err(|error: DetailError| ReportError::Details(Box::new(error)))
     }
 
     /// Counts fields and groups problems into the report, in one pass.
     pub(super) fn collect(&self, report: &mut Report) -> Result<(), ReportError> {
         let mut collector = Collector::default();
-        for detail in self.details(Told::All)? {
+        for detail in self.details(Told::All) {
             collector.take(&detail.map_err(|error| ReportError::Details(Box::new(error)))?);
         }
         collector.finish(report);
@@ -151,13 +150,13 @@ impl<'a> Story<'a> {
         told: Told,
     ) -> Result<(), ReportError> {
         match format {
-            Format::Text => write_text(out, report, style, self.details(told)?),
+            Format::Text => write_text(out, report, style, self.details(told)),
             Format::Json => write_json(
                 out,
                 report,
                 style.values,
-                self.details(Told::All)?,
-                self.details(Told::All)?,
+                self.details(Told::All),
+                self.details(Told::All),
             ),
         }
     }

@@ -214,7 +214,7 @@ fn show_plan(planned: &Planned, report: &mut Report, look: Look) -> Result<Told,
         outcomes: None,
     };
     story.collect(report)?;
-    let details = story.details(Told::All)?;
+    let details = story.details(Told::All);
     let style = Style {
         part: Part::Plan,
         ..look.style
