@@ -66,7 +66,9 @@ pub(in crate::cli) fn run(
     let ready = if refused {
         Vec::new()
     } else {
-        make_ready(session, &destination, &lanes, &planned, &path, &store)?
+        let ready = make_ready(session, &destination, &lanes, &planned, &path, &store);
+        // A plan that no run will name is of no use to anyone, and holds values.
+        ready.inspect_err(|_| drop(fs::remove_file(&path)))?
     };
     store.bind(&planned.header.lanes)?;
     let run = store.begin(&run_start(&run_id, started, &planned, &path))?;
