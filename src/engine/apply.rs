@@ -12,12 +12,13 @@ use tokio::task::JoinSet;
 
 use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer};
+use super::exchanger::Clock;
 use super::lane::Lane;
 use super::pacer::{Pacer, SentToday};
 use super::plan_file::{PlanFileError, PlanReader, open_update};
 use super::recorder::Recorder;
 use super::transport::Transport;
-use super::worker::{Clock, Worker};
+use super::worker::Worker;
 use crate::core::LaneCounts;
 
 /// One lane of a run.

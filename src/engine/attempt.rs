@@ -5,9 +5,10 @@
 
 use super::decide::Stop;
 use super::ends::Stopped;
+use super::exchanger::LaneStopped;
 use super::journey::Journey;
 use super::transport::Transport;
-use super::worker::{LaneStopped, Step, Worker};
+use super::worker::{Step, Worker};
 use crate::core::{
     Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem,
     Response, Settled, complete, decode,
@@ -161,7 +162,7 @@ impl<T: Transport> Worker<T> {
 
     /// The provider holds all of it: nothing is sent, what was read is kept.
     async fn already_so(&self, journey: &Journey, settled: &Settled) -> Result<(), LaneStopped> {
-        let (outcome, note) = if journey.in_doubt {
+        let (outcome, note) = if journey.tries.in_doubt {
             (
                 Outcome::Updated,
                 Some("an earlier attempt of this run had been applied".to_owned()),
@@ -184,6 +185,7 @@ impl<T: Transport> Worker<T> {
     ) -> Result<Step, LaneStopped> {
         let mut settlement = self.settlement(journey, Outcome::Updated);
         settlement.note = journey
+            .tries
             .in_doubt
             .then(|| "an earlier attempt of this run was in doubt".to_owned());
         self.keep(journey, settled, &mut settlement);

@@ -85,9 +85,11 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ProviderError> {
         ));
     }
     check_limits(manifest)?;
+    check_list(manifest)?;
     for url in [
         Some(&manifest.update.url),
         manifest.read.as_ref().map(|r| &r.url),
+        manifest.list.as_ref().map(|list| &list.url),
         manifest.auth.token_url.as_ref(),
     ]
     .into_iter()
@@ -129,6 +131,48 @@ fn check_limits(manifest: &Manifest) -> Result<(), ProviderError> {
         .chain(limits.quota.iter().flatten());
     if tables.into_iter().any(|quota| quota.calls == 0) {
         return Err(meaning("limits.quota", "admits no call at all"));
+    }
+    Ok(())
+}
+
+/// A list can be asked for page by page, and its answers can be understood.
+fn check_list(manifest: &Manifest) -> Result<(), ProviderError> {
+    let Some(list) = &manifest.list else {
+        return Ok(());
+    };
+    if list.url.contains("{id}") || list.url.contains('?') {
+        return Err(meaning(
+            "list.url",
+            "may hold no `{id}` and no `?`: parameters belong in `list.query` and `list.page`",
+        ));
+    }
+    if list.id.tokens().is_empty() {
+        return Err(meaning("list.id", "is the whole record, which is no id"));
+    }
+    let Some(page) = &list.page else {
+        return Ok(());
+    };
+    if page.size == 0 {
+        return Err(meaning("list.page.size", "admits no record at all"));
+    }
+    let params = [Some(&page.param), page.size_param.as_ref()];
+    if page.size_param.as_ref() == Some(&page.param)
+        || params
+            .into_iter()
+            .flatten()
+            .any(|param| list.query.contains_key(param))
+    {
+        return Err(meaning(
+            "list.page",
+            "names a parameter that is used for something else",
+        ));
+    }
+    let ends = [&page.pages, &page.total, &page.more];
+    if list.items.tokens().is_empty() && ends.into_iter().any(Option::is_some) {
+        return Err(meaning(
+            "list.items",
+            "is the whole answer, so nothing beside it can tell where the pages end",
+        ));
     }
     Ok(())
 }

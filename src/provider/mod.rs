@@ -12,6 +12,7 @@ mod contract;
 mod field;
 mod leaf;
 mod manifest;
+mod paging;
 mod request;
 mod response;
 mod schema;
@@ -32,6 +33,7 @@ pub use manifest::{
     MANIFEST_FORMAT, Manifest, Mode, Page, PageBy, Quota, Read, RequestHeaders, ResponseRules,
     Rule, Scheme, Setting, SettingType, Then, TogetherTable, Update, UpdateMethod, Window,
 };
+pub use paging::{ListPage, Position};
 pub use request::TokenEndpoint;
 pub use response::{Answer, Asked, Refusal};
 pub use schema::ContractError;

@@ -25,7 +25,7 @@ impl Reply {
         Self::tree(status, &Json::from_value(body))
     }
 
-    fn tree(status: u16, body: &Json) -> Self {
+    pub(super) fn tree(status: u16, body: &Json) -> Self {
         Self {
             status,
             headers: Vec::new(),

@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use super::access::{Access, Credentials, header};
 use super::answer::{self, Reply};
 use super::apply::apply;
+use super::held::Held;
 use super::judge::judge;
+use super::list;
 use super::records::RecordsFile;
 use super::route::{Matched, Route, Serves, routes};
 use super::throttle::Throttle;
@@ -31,6 +33,8 @@ pub(super) struct Call<'a> {
     pub(super) method: &'a str,
     /// The decoded segments of the path below the lane's prefix.
     pub(super) segments: &'a [String],
+    /// The query, as it came.
+    pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
     /// The body; `None` where it is larger than the cap or was cut off.
     pub(super) body: Option<&'a [u8]>,
@@ -45,7 +49,7 @@ pub(super) struct Lane {
     routes: Vec<Route>,
     access: Access,
     throttle: Throttle,
-    records: BTreeMap<String, Json>,
+    records: Held,
     commands: BTreeMap<String, BTreeMap<String, u64>>,
     file: Option<Arc<Mutex<RecordsFile>>>,
     unknown_ids: UnknownIds,
@@ -54,7 +58,7 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(
         lane: SandboxLane,
-        records: BTreeMap<String, Json>,
+        records: Held,
         file: Option<Arc<Mutex<RecordsFile>>>,
         unknown_ids: UnknownIds,
     ) -> Result<Self, SandboxError> {
@@ -134,6 +138,7 @@ impl Lane {
         }
         match serves {
             Serves::Update => self.update(id, call),
+            Serves::List => list::page(&self.provider, &self.records, call.query),
             Serves::Read | Serves::Token => match id.and_then(|id| self.find(&id)) {
                 Some(record) => answer::record(&self.provider, &record),
                 None => self.not_found(),
@@ -277,7 +282,7 @@ impl Lane {
             "settings": self.settings.all().collect::<BTreeMap<_, _>>(),
             "routes": served,
             "records": self.records.len(),
-            "an_id": self.records.keys().next(),
+            "an_id": self.records.first(),
         })
     }
 }

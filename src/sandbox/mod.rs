@@ -9,8 +9,10 @@
 mod access;
 mod answer;
 mod apply;
+mod held;
 mod judge;
 mod lane;
+mod list;
 mod log;
 mod minimal;
 mod percent;
@@ -37,6 +39,7 @@ pub use access::Credentials;
 pub use log::LoggedRequest;
 pub use seed::Seed;
 
+use held::Held;
 use lane::Lane;
 use records::RecordsFile;
 use serve::Shared;
@@ -145,10 +148,10 @@ impl Sandbox {
             if served.iter().any(|(other, _)| *other == name) {
                 return Err(lane_error(&name, "there are two of this name"));
             }
-            let mut records = match &mut seed {
-                Some(seed) => seed.take(&name, &lane.provider)?,
-                None => BTreeMap::new(),
-            };
+            let mut records = Held::default();
+            if let Some(seed) = &mut seed {
+                records.extend(seed.take(&name, &lane.provider)?);
+            }
             records.extend(kept.remove(&name).unwrap_or_default());
             let lane = Lane::new(lane, records, file.clone(), unknown_ids)?;
             served.push((name, Mutex::new(lane)));

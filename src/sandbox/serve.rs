@@ -128,6 +128,7 @@ impl Shared {
         let reply = lane.answer(Call {
             method: parts.method.as_str(),
             segments,
+            query: parts.uri.query(),
             headers: &parts.headers,
             body,
             now: Instant::now(),

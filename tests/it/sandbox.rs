@@ -2,6 +2,7 @@
 //! provider's server, in the pessimistic reading, whatever is sent.
 
 mod access;
+mod lists;
 mod server;
 mod updates;
 
