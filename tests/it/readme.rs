@@ -206,6 +206,7 @@ fn the_exit_codes_are_those_of_the_program() {
         ExitCode::Auth,
         ExitCode::Config,
         ExitCode::Interrupted,
+        ExitCode::Terminated,
     ];
     let table = README.split("## Exit codes").nth(1).unwrap();
     let table = table.split("\n## ").next().unwrap();
