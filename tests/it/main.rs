@@ -26,6 +26,8 @@ mod properties;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod report;
