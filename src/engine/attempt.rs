@@ -3,8 +3,6 @@
 //! The body is built from a read of this very attempt, never from an older
 //! one. What the provider already holds is not sent again.
 
-use super::decide::Stop;
-use super::ends::Stopped;
 use super::exchanger::LaneStopped;
 use super::journey::Journey;
 use super::transport::Transport;
@@ -85,40 +83,27 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// The record of a read, if it is the one that was asked for: building on
-    /// another one would write one client's values into another's record.
+    /// The record of a read, if it is the one that was asked for.
     async fn own_record(
         &self,
         journey: &Journey,
         response: &Response,
     ) -> Result<Result<Json, Step>, LaneStopped> {
-        let provider = &self.lane().provider;
-        let record = provider.record(response).unwrap_or_else(Json::object);
-        match provider.says_id(&record) {
-            Some(id) if id == journey.update.remote_id => Ok(Ok(record)),
-            Some(_) => {
-                let why = "a read was answered with another record than was asked for; nothing was sent for this row".to_owned();
-                self.stop(Stopped::Provider(Stop::Unusable, why));
-                Err(LaneStopped)
-            }
-            None if provider.manifest.list.is_none()
-                && !matches!(&record, Json::Object(members) if members.is_empty()) =>
-            {
-                Ok(Ok(record))
-            }
-            None => {
-                let mut settlement = self.settlement(journey, Outcome::Failed);
-                let problem = Problem::new(
-                    "E_UNREADABLE",
-                    "the provider's answer to the read holds no record with an id",
-                );
-                settlement.code = Some(problem.code.to_string());
-                settlement.message = Some(problem.message.clone());
-                settlement.problems = vec![problem];
-                self.record(settlement).await?;
-                Ok(Err(Step::Ended))
-            }
+        let record = self.lane().provider.record(response);
+        let record = record.unwrap_or_else(Json::object);
+        if self.is_own(&record, &journey.update.remote_id)? {
+            return Ok(Ok(record));
         }
+        let mut settlement = self.settlement(journey, Outcome::Failed);
+        let problem = Problem::new(
+            "E_UNREADABLE",
+            "the provider's answer to the read holds no record with an id",
+        );
+        settlement.code = Some(problem.code.to_string());
+        settlement.message = Some(problem.message.clone());
+        settlement.problems = vec![problem];
+        self.record(settlement).await?;
+        Ok(Err(Step::Ended))
     }
 
     /// The body: the plan's own where no read is needed, else completed now.

@@ -22,7 +22,7 @@ use super::lane::Lane;
 use super::pacer::Pacer;
 use super::recorder::{NotRecorded, Recorder};
 use super::transport::{Generation, Renewal, Transport};
-use crate::core::{Exchange, FieldPath, Outcome, RecordKey, Request, Response, sha256_hex};
+use crate::core::{Exchange, FieldPath, Json, Outcome, RecordKey, Request, Response, sha256_hex};
 use crate::provider::{Asked, Refusal};
 use crate::store::{Answer, AttemptResult, Entry, Intent};
 
@@ -231,6 +231,26 @@ impl<T: Transport> Exchanger<T> {
         match (action, response) {
             (Action::Accept, Some(response)) => Ok(Reached::Accepted(response, answer)),
             (action, _) => self.follow(tries, action, answer, generation).await,
+        }
+    }
+
+    /// Whether a read was answered with the record that was asked for, and not
+    /// with nothing. Another record ends the lane: what is built on it would
+    /// write one client's values into another's record.
+    pub(super) fn is_own(&self, record: &Json, asked: &str) -> Result<bool, LaneStopped> {
+        let provider = &self.lane().provider;
+        match provider.says_id(record) {
+            Some(id) if id == asked => Ok(true),
+            Some(_) => {
+                let why =
+                    "a read was answered with another record than was asked for; it is not used"
+                        .to_owned();
+                self.stop(Stopped::Provider(Stop::Unusable, why));
+                Err(LaneStopped)
+            }
+            // Without a list nobody says where a record holds its id.
+            None => Ok(provider.manifest.list.is_none()
+                && !matches!(record, Json::Object(members) if members.is_empty())),
         }
     }
 

@@ -18,6 +18,7 @@ mod pacer;
 mod plan_file;
 mod planner;
 mod problems;
+mod reading;
 mod recorder;
 mod rows;
 mod transport;
@@ -38,6 +39,7 @@ pub use plan_file::{
 };
 pub use planner::{PlanError, Selection, plan};
 pub use problems::body_problems;
+pub use reading::{Found, Need, ReadEnd, Reader};
 pub use recorder::{NotRecorded, Recorder, RecorderThread};
 pub use rows::SourceView;
 pub use transport::{Generation, Renewal, Transport};

@@ -14,7 +14,9 @@ use super::lane::Lane;
 use super::pacer::Pacer;
 use super::recorder::Recorder;
 use super::transport::Transport;
-use crate::core::{FieldPath, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason};
+use crate::core::{
+    FieldPath, Json, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
+};
 use crate::provider::{Asked, Refusal};
 use crate::store::{Answer, Entry, Settlement, SnapshotRow};
 
@@ -150,6 +152,11 @@ impl<T: Transport> Worker<T> {
         settlement.answer = Some(answer);
         self.record(settlement).await?;
         Ok(Step::Ended)
+    }
+
+    /// Whether a record is the one that was asked for; see [`Exchanger::is_own`].
+    pub(super) fn is_own(&self, record: &Json, asked: &str) -> Result<bool, LaneStopped> {
+        self.exchanger.is_own(record, asked)
     }
 
     /// A settlement of a row with all that is known of its way.

@@ -28,6 +28,8 @@ mod properties;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod report;
