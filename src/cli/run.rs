@@ -24,6 +24,7 @@ use super::output::Look;
 use super::session::{Asked, Session, catalog_of, colours, log_format};
 use crate::engine::{Observer, Silent};
 use crate::report::{Bars, ProgressLog};
+use crate::sandbox::Faults;
 
 /// Runs the program.
 #[must_use]
@@ -131,7 +132,11 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
                     ..Asked::default()
                 },
             )?;
-            commands::sandbox::run(&session, sandbox.port)
+            let faults = Faults {
+                kinds: sandbox.fault,
+                seed: sandbox.fault_seed,
+            };
+            commands::sandbox::run(&session, sandbox.port, faults)
         }
         Command::Runs(runs) => history(&common, runs),
         Command::Providers(providers) => catalogue(&common, providers),

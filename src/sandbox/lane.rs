@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use super::access::{Access, Credentials, header};
 use super::answer::{self, Reply};
 use super::apply::apply;
+use super::fault::FaultKind;
 use super::held::Held;
 use super::judge::judge;
 use super::list;
@@ -143,6 +145,22 @@ impl Lane {
                 Some(record) => answer::record(&self.provider, &record),
                 None => self.not_found(),
             },
+        }
+    }
+
+    /// The answer of a server that does not get as far as the request, for
+    /// those faults that have one.
+    pub(super) fn failed(&self, fault: FaultKind) -> Option<Reply> {
+        let refusal = |status, why| answer::refusal(&self.provider, status, why, &[]);
+        match fault {
+            FaultKind::ServerError => Some(refusal(500, "the sandbox was asked to fail")),
+            FaultKind::Unavailable => Some(refusal(503, "the sandbox was asked to be down")),
+            FaultKind::Throttle => Some(answer::throttled(&self.provider, Duration::from_secs(1))),
+            FaultKind::Html => Some(Reply::page()),
+            FaultKind::ResetBefore
+            | FaultKind::ResetAfter
+            | FaultKind::Timeout
+            | FaultKind::Truncated => None,
         }
     }
 

@@ -9,6 +9,8 @@
 mod access;
 mod answer;
 mod apply;
+mod cut;
+mod fault;
 mod held;
 mod judge;
 mod lane;
@@ -36,9 +38,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use access::Credentials;
+pub use fault::{Fault, FaultError, FaultKind, Faults};
 pub use log::LoggedRequest;
 pub use seed::Seed;
 
+use cut::Cuttable;
 use held::Held;
 use lane::Lane;
 use records::RecordsFile;
@@ -68,6 +72,8 @@ pub struct SandboxSettings {
     pub records_file: Option<PathBuf>,
     /// What becomes of an id that no record has.
     pub unknown_ids: UnknownIds,
+    /// What shall go wrong.
+    pub faults: Faults,
 }
 
 /// One lane to serve.
@@ -134,6 +140,7 @@ impl Sandbox {
             mut seed,
             records_file,
             unknown_ids,
+            faults,
         } = settings;
         let (file, mut kept) = match records_file {
             Some(path) => {
@@ -161,9 +168,13 @@ impl Sandbox {
             .await
             .map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let shared = Arc::new(Shared::new(address, served));
+        let shared = Arc::new(Shared::new(address, served, faults));
         let (stopping, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve::serve(listener, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(serve::serve(
+            Cuttable(listener),
+            Arc::clone(&shared),
+            stopped,
+        ));
         Ok(Running {
             address,
             shared,
