@@ -176,6 +176,7 @@ impl<T: Transport> Worker<T> {
                 ours,
                 settled: settled.clone(),
             },
+            &journey.update.remote_id,
         );
         if !problems.is_empty() {
             return self.invalid(journey, problems).await.map(|_| Built::Ended);
