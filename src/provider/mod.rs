@@ -123,6 +123,15 @@ impl Provider {
         rule::check_body(&self.contract, &self.manifest.check, body, ours, id)
     }
 
+    /// Judges a body as the provider would: by the whole contract, whoever
+    /// wrote a member, and by the named checks.
+    #[must_use]
+    pub fn check_all(&self, body: &Value, id: &str) -> Vec<Violation> {
+        let mut all = self.contract.check_all(body);
+        all.extend(rule::broken_rules(&self.manifest.check, body, id));
+        all
+    }
+
     /// The pace that the manifest gives under these settings.
     #[must_use]
     pub fn limits(&self, settings: &Settings) -> Limits {

@@ -61,6 +61,15 @@ impl NamedCheck {
     }
 }
 
+/// What the named checks say against a body.
+pub(super) fn broken_rules<'a>(
+    checks: &'a [NamedCheck],
+    body: &'a Value,
+    id: &'a str,
+) -> impl Iterator<Item = Violation> + 'a {
+    checks.iter().filter_map(|check| check.violation(body, id))
+}
+
 /// The contract's verdict on a final body, and that of the named checks. What a
 /// check relates is sent together, so a broken one always refuses the body.
 pub(super) fn check_body(
@@ -71,16 +80,12 @@ pub(super) fn check_body(
     id: &str,
 ) -> Checked {
     let mut checked = contract.check_body(body, ours);
-    let broken = checks.iter().filter_map(|check| check.violation(body, id));
-    checked.violations.extend(broken);
+    checked.violations.extend(broken_rules(checks, body, id));
     checked
 }
 
 /// Every member that a check names is there, with a type that it can judge.
-pub(super) fn check_rules(
-    checks: &[NamedCheck],
-    contract: &Contract,
-) -> Result<(), ProviderError> {
+pub(super) fn check_rules(checks: &[NamedCheck], contract: &Contract) -> Result<(), ProviderError> {
     let kind = |pointer: &Pointer, key: &str| {
         let path = FieldPath::new(pointer.tokens().to_vec());
         let rules = contract.leaf_rules(&path);
@@ -90,7 +95,10 @@ pub(super) fn check_rules(
         })
     };
     let refuse = |key: &str, pointer: &Pointer, wanted: &str| {
-        Err(meaning(key, &format!("names `{pointer}`, which is not {wanted}")))
+        Err(meaning(
+            key,
+            &format!("names `{pointer}`, which is not {wanted}"),
+        ))
     };
     for check in checks {
         match check {

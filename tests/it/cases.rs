@@ -34,6 +34,21 @@ fn nexudus_is_updated_as_its_documents_say() {
     judge_all("nexudus", 16);
 }
 
+#[test]
+fn placio_is_updated_as_its_documents_say() {
+    judge_all("placio", 22);
+}
+
+#[test]
+fn spp_is_updated_as_its_documents_say() {
+    judge_all("spp", 23);
+}
+
+#[test]
+fn weel_is_updated_as_its_documents_say() {
+    judge_all("weel", 25);
+}
+
 /// Judges every case of a provider, and that none went missing.
 fn judge_all(provider: &str, at_least: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");

@@ -21,6 +21,7 @@ mod privacy;
 mod privacy_login;
 #[cfg(test)]
 mod properties;
+mod providers;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
