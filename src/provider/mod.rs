@@ -15,12 +15,13 @@ mod manifest;
 mod paging;
 mod request;
 mod response;
+mod rule;
 mod schema;
 mod settings;
 mod violation;
 
 use jsonschema::Validator;
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 pub use catalog::{Catalog, ProviderFiles};
@@ -36,11 +37,13 @@ pub use manifest::{
 pub use paging::{ListPage, Position};
 pub use request::TokenEndpoint;
 pub use response::{Answer, Asked, Refusal};
+pub use rule::NamedCheck;
 pub use schema::ContractError;
 pub use settings::{SettingProblem, Settings, is_loopback};
 pub use violation::Violation;
 
 use check::{check, meaning, shape};
+use rule::check_rules;
 
 use crate::core::{Shape, sha256_hex};
 
@@ -95,6 +98,7 @@ impl Provider {
         check(&parsed)?;
         let compiled = Contract::parse(contract)?;
         let shape = shape(&parsed, &compiled)?;
+        check_rules(&parsed.check, &compiled)?;
         let pattern = parsed.id.pattern.clone().unwrap_or_else(|| ".+".to_owned());
         let id_rule = jsonschema::draft202012::new(&json!({ "pattern": pattern }))
             .map_err(|_| meaning("id.pattern", "is not a regular expression"))?;
@@ -112,6 +116,22 @@ impl Provider {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.manifest.name
+    }
+
+    /// Judges a final body of a record: by the contract, and by the named
+    /// checks. `ours` are the wire places that we wrote.
+    #[must_use]
+    pub fn check_body(&self, body: &Value, ours: &[Vec<String>], id: &str) -> Checked {
+        rule::check_body(&self.contract, &self.manifest.check, body, ours, id)
+    }
+
+    /// Judges a body as the provider would: by the whole contract, whoever
+    /// wrote a member, and by the named checks.
+    #[must_use]
+    pub fn check_all(&self, body: &Value, id: &str) -> Vec<Violation> {
+        let mut all = self.contract.check_all(body);
+        all.extend(rule::broken_rules(&self.manifest.check, body, id));
+        all
     }
 
     /// The pace that the manifest gives under these settings.
