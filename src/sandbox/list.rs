@@ -95,6 +95,13 @@ fn body(list: &List, held: &Held, window: &Window) -> Json {
         return body;
     };
     let seen = window.from.saturating_add(window.size);
+    // Envelopes name the page that they hold as it was asked for; a vendor's own
+    // client may look there, though we do not.
+    let place = match page.by {
+        PageBy::Page => window.from / window.size + 1,
+        PageBy::Offset => window.from,
+    };
+    body.set(&page.param, Json::from_value(&Value::from(place)));
     let told = [
         (&page.pages, Value::from(total.div_ceil(window.size))),
         (&page.total, Value::from(total)),

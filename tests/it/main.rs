@@ -46,4 +46,6 @@ mod support;
 #[cfg(test)]
 mod third_party;
 #[cfg(test)]
+mod vendor_sdk;
+#[cfg(test)]
 mod wire;
