@@ -19,5 +19,6 @@ mod run;
 pub mod secrets;
 mod sending;
 mod session;
+mod signals;
 
 pub use run::main;

@@ -14,15 +14,9 @@ use crate::core::{
 use crate::provider::Asked;
 use crate::store::{Answer, Settlement, SnapshotWrite};
 
-/// What an attempt is to send, and what its acceptance settles.
-struct Load {
-    json: Json,
-    settled: Settled,
-}
-
 /// What building the body came to.
 enum Built {
-    Load(Load),
+    Body(Box<Body>),
     Ended,
 }
 
@@ -36,29 +30,25 @@ impl<T: Transport> Worker<T> {
                 Err(step) => return Ok(step),
             }
         };
-        let Load { json, settled } = match self.build(journey, record.as_ref()).await? {
-            Built::Load(load) => load,
+        let body = match self.build(journey, record.as_ref()).await? {
+            Built::Body(body) => body,
             Built::Ended => return Ok(Step::Ended),
         };
         let request = match self.lane().provider.update_request(
             &self.lane().settings,
             &journey.update.remote_id,
-            &json,
+            &body.json,
         ) {
             Ok(request) => request,
             Err(problem) => return self.invalid(journey, vec![problem]).await,
         };
-        let fields = settled
-            .values
-            .iter()
-            .map(|(path, _)| path.clone())
-            .collect();
         match self
-            .exchange(journey, Asked::Write, request, fields)
+            .exchange(journey, Asked::Write, request, in_doubt(&body))
             .await?
         {
             Step::Accepted(response, answer) => {
-                self.accepted(journey, &settled, &response, answer).await
+                self.accepted(journey, &body.settled, &response, answer)
+                    .await
             }
             other => Ok(other),
         }
@@ -141,32 +131,18 @@ impl<T: Transport> Worker<T> {
             }
             Err(problems) => return self.invalid(journey, problems).await.map(|_| Built::Ended),
         };
-        let Body {
-            json,
-            ours,
-            settled,
-        } = *body;
         if record.is_none() {
             // The plan holds the exact body: it is sent as it was shown.
             if let Overlay::Clear(planned) = &journey.update.overlay {
-                return Ok(Built::Load(Load {
-                    json: planned.clone(),
-                    settled,
-                }));
+                let json = planned.clone();
+                return Ok(Built::Body(Box::new(Body { json, ..*body })));
             }
         }
-        let problems = super::body_problems(
-            lane,
-            &Body {
-                json: json.clone(),
-                ours,
-                settled: settled.clone(),
-            },
-        );
+        let problems = super::body_problems(lane, &body);
         if !problems.is_empty() {
             return self.invalid(journey, problems).await.map(|_| Built::Ended);
         }
-        Ok(Built::Load(Load { json, settled }))
+        Ok(Built::Body(body))
     }
 
     /// The provider holds all of it: nothing is sent, what was read is kept.
@@ -280,4 +256,16 @@ impl<T: Transport> Worker<T> {
         self.record(settlement).await?;
         Ok(Step::Ended)
     }
+}
+
+/// The fields that are unknown while the answer to this body is: those it sets,
+/// and those that it leaves unknown.
+fn in_doubt(body: &Body) -> Vec<FieldPath> {
+    let unknown = body
+        .settled
+        .values
+        .iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(path, _)| path.clone());
+    body.sent.iter().cloned().chain(unknown).collect()
 }

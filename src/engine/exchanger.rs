@@ -5,11 +5,13 @@
 //! same pauses, limits and stops. No request leaves before its intent is
 //! durable, where there is a journal. What becomes of a row is not decided here.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::decide::{Action, Attempt, Came, Stop, applied, decide};
@@ -55,6 +57,8 @@ pub(super) struct Means<T> {
 pub(super) struct Exchanger<T> {
     with: Means<T>,
     stopped: Mutex<Option<Stopped>>,
+    /// Wakes whoever waits for something that no longer matters.
+    ended: Notify,
     paused_until: Mutex<Option<Instant>>,
     throttles: AtomicU32,
     /// The last number that was given to a request.
@@ -99,6 +103,7 @@ impl<T: Transport> Exchanger<T> {
         Self {
             with,
             stopped: Mutex::default(),
+            ended: Notify::new(),
             paused_until: Mutex::default(),
             throttles: AtomicU32::default(),
             numbered: AtomicU64::default(),
@@ -138,6 +143,22 @@ impl<T: Transport> Exchanger<T> {
     /// Ends the lane; the first reason stays.
     pub(super) fn stop(&self, why: Stopped) {
         lock(&self.stopped).get_or_insert(why);
+        self.ended.notify_waiters();
+    }
+
+    /// Waits for something, but not beyond the lane's end.
+    async fn unless_ended<V>(&self, wait: impl Future<Output = V>) -> Result<V, LaneStopped> {
+        let ended = self.ended.notified();
+        tokio::pin!(ended);
+        // From here on no end is missed, so the look comes after it.
+        ended.as_mut().enable();
+        if self.has_stopped() {
+            return Err(LaneStopped);
+        }
+        tokio::select! {
+            done = wait => Ok(done),
+            () = ended => Err(LaneStopped),
+        }
     }
 
     /// One request with its intent, its answer and what follows from it.
@@ -253,7 +274,7 @@ impl<T: Transport> Exchanger<T> {
             Action::RetryAfter(wait) => {
                 self.record(vec![Entry::Answer(answer)]).await?;
                 tries.number += 1;
-                tokio::time::sleep(wait).await;
+                self.unless_ended(tokio::time::sleep(wait)).await?;
                 Ok(Reached::Again)
             }
             Action::Pause(wait) => {
@@ -305,7 +326,8 @@ impl<T: Transport> Exchanger<T> {
     /// Waits for the lane's pauses and its pace.
     async fn wait_for_turn(&self, asked: Asked) -> Result<(), LaneStopped> {
         self.wait_while_paused().await?;
-        self.with.pacer.admit(asked).await.map_err(|_| {
+        let admitted = self.unless_ended(self.with.pacer.admit(asked)).await?;
+        admitted.map_err(|_| {
             let why = "the provider's requests of this UTC day are used up".to_owned();
             self.stop(Stopped::Provider(Stop::Deferred, why));
             LaneStopped
@@ -319,7 +341,7 @@ impl<T: Transport> Exchanger<T> {
             }
             let until = *lock(&self.paused_until);
             match until.filter(|until| *until > Instant::now()) {
-                Some(until) => tokio::time::sleep_until(until).await,
+                Some(until) => self.unless_ended(tokio::time::sleep_until(until)).await?,
                 None => return Ok(()),
             }
         }

@@ -25,7 +25,7 @@ mod transport;
 mod worker;
 
 pub use adopt::{Takers, adopt};
-pub use apply::{ApplyLane, apply};
+pub use apply::{ApplyLane, Interrupt, apply};
 pub use decide::{ATTEMPTS, Action, Attempt, Came, Stop, applied, decide};
 pub use ends::{LaneEnd, Stopped};
 pub use estimate::estimate;

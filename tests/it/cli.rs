@@ -10,4 +10,5 @@ mod refused;
 mod rows;
 mod secrecy;
 mod selection;
+mod signals;
 mod snapshot;

@@ -10,6 +10,8 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod custom_provider;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod http;

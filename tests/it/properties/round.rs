@@ -101,6 +101,7 @@ pub(super) fn round(
                 json,
                 ours,
                 settled,
+                ..
             } = *body;
             let contract = &case.world.provider.contract;
             let broken = contract.check_body(&json.to_value(), &ours).violations;
