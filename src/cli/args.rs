@@ -250,6 +250,12 @@ pub enum ProvidersCommand {
         #[arg(long)]
         format: Option<Format>,
     },
+    /// Say what is wrong with the manifests and contracts of a folder
+    Check {
+        /// A provider's folder, or a folder of such folders
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 /// `sandbox`.

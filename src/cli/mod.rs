@@ -4,6 +4,7 @@
 //! This layer wires the others and is the only one that reads the environment.
 
 pub mod args;
+mod catalog;
 mod clock;
 mod commands;
 pub mod config;

@@ -291,11 +291,14 @@ impl Reading {
             {
                 problems.push(immutable_problem(mapping));
             }
-            if with
+            // What is as we want it may be our own doing: an earlier attempt.
+            let wanted =
+                |c: &Change| c.field == *path && mapping.field.compare.equal(&c.after, &value);
+            let moved = with
                 .known
                 .get(path)
-                .is_some_and(|known| !known.equals(&mapping.field, &value, with.key))
-            {
+                .is_some_and(|known| !known.equals(&mapping.field, &value, with.key));
+            if moved && !draft.changes.iter().any(wanted) {
                 reading.settled.drifted.push(path.clone());
             }
             reading

@@ -138,7 +138,7 @@ impl<T: Transport> Worker<T> {
                 return Ok(Built::Body(Box::new(Body { json, ..*body })));
             }
         }
-        let problems = super::body_problems(lane, &body);
+        let problems = super::body_problems(lane, &body, &journey.update.remote_id);
         if !problems.is_empty() {
             return self.invalid(journey, problems).await.map(|_| Built::Ended);
         }

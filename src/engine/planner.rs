@@ -232,7 +232,7 @@ impl<'a> LanePlanner<'a> {
         match complete(draft, None, &with).map_err(Invalid)? {
             Completed::Unchanged(_) => Ok(Json::object()),
             Completed::Body(body) => {
-                let problems = super::body_problems(lane, &body);
+                let problems = super::body_problems(lane, &body, remote_id);
                 if problems.is_empty() {
                     Ok(body.json)
                 } else {

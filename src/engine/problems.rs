@@ -5,13 +5,13 @@ use super::lane::Lane;
 use crate::core::{Body, FieldPath, Problem};
 use crate::provider::{Refusal, Violation};
 
-/// What refuses a final body: the rules it breaks at places that are ours.
+/// What refuses the final body of a record: the rules it breaks at places that
+/// are ours, and those between members.
 #[must_use]
-pub fn body_problems(lane: &Lane, body: &Body) -> Vec<Problem> {
+pub fn body_problems(lane: &Lane, body: &Body, remote_id: &str) -> Vec<Problem> {
     let checked = lane
         .provider
-        .contract
-        .check_body(&body.json.to_value(), &body.ours);
+        .check_body(&body.json.to_value(), &body.ours, remote_id);
     checked
         .violations
         .into_iter()

@@ -158,7 +158,7 @@ impl Contract {
         else {
             return Ok(());
         };
-        let Some(rules) = map.get("propertyNames") else {
+        let Some(rules) = map.get("propertyNames").or_else(|| key_rules(map, name)) else {
             return Ok(());
         };
         match jsonschema::draft202012::new(rules) {
@@ -201,6 +201,15 @@ impl Contract {
         }
         Ok(())
     }
+}
+
+/// The rules on the keys of a keyed list; none for the name of its flag.
+fn key_rules<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
+    let keyed = list.get("x-list")?;
+    let flag = keyed.pointer("/flag/name").and_then(Value::as_str);
+    let key = keyed.get("key").and_then(Value::as_str)?;
+    let rules = list.get("items")?.get("properties")?.get(key)?;
+    (flag != Some(name)).then_some(rules)
 }
 
 fn read_tokens(pointer: &str) -> Option<Vec<ReadToken>> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::rule::NamedCheck;
 use crate::core::{Method, Pointer};
 
 /// The version of the manifest format.
@@ -43,6 +44,9 @@ pub struct Manifest {
     /// What an answer means.
     #[serde(default)]
     pub response: ResponseRules,
+    /// Rules between members that the contract cannot say.
+    #[serde(default)]
+    pub check: Vec<NamedCheck>,
     /// The pace.
     pub limits: LimitsTable,
 }

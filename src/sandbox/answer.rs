@@ -138,7 +138,8 @@ fn refusal_body(
                 body.set_at(at, Json::Array(errors.collect()));
             }
             (ErrorsShape::Map, _) => {
-                let mut map = Json::object();
+                // A map at the root stands beside the message.
+                let mut map = body.at(at).cloned().unwrap_or_else(Json::object);
                 for (field, message) in fields {
                     let mut messages = match map.get(field) {
                         Some(Json::Array(messages)) => messages.clone(),

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::answer::id_place;
+use super::answer::{id_place, id_text};
 use crate::core::Json;
 use crate::provider::{Provider, Violation};
 
@@ -31,6 +31,8 @@ pub(super) fn is_set(node: &Value, key: &str) -> bool {
 /// What is wrong with a body: the provider's name of a field, and a message.
 pub(super) fn judge(provider: &Provider, sent: &Value, stored: &Json) -> Vec<(String, String)> {
     let schema = provider.contract.schema();
+    let id = stored.pointer(&id_place(provider)).and_then(id_text);
+    let id = id.unwrap_or_default();
     let stored = stored.to_value();
     let mut wrong = Vec::new();
     let ids = [Some(id_place(provider)), provider.manifest.id.body.clone()];
@@ -41,7 +43,7 @@ pub(super) fn judge(provider: &Provider, sent: &Value, stored: &Json) -> Vec<(St
         wrong: &mut wrong,
     };
     walk.object(sent, schema, &mut Vec::new());
-    for violation in provider.contract.check_all(sent) {
+    for violation in provider.check_all(sent, &id) {
         if !stands(&violation.at, sent, &stored) && !is_id(&violation.at) {
             told(&violation, sent, schema, &mut wrong);
         }

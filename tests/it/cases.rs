@@ -39,6 +39,21 @@ fn the_sample_of_an_own_provider_is_updated_as_its_documents_say() {
     judge_folder("samples/custom-provider/cases", 3);
 }
 
+#[test]
+fn placio_is_updated_as_its_documents_say() {
+    judge_all("placio", 22);
+}
+
+#[test]
+fn spp_is_updated_as_its_documents_say() {
+    judge_all("spp", 23);
+}
+
+#[test]
+fn weel_is_updated_as_its_documents_say() {
+    judge_all("weel", 25);
+}
+
 /// Judges every case of a provider, and that none went missing.
 fn judge_all(provider: &str, at_least: usize) {
     judge_folder(&format!("tests/cases/{provider}"), at_least);

@@ -50,3 +50,46 @@ fn the_sandbox_plays_it_and_the_second_run_sends_nothing() {
     let ben = r#"{"number":"M-1002","name":"Ben Sample","email":null,"boatLength":5.0,"berths":[4],"address":{"street":"Am Wall 7","city":"Bremen","postcode":"28195"},"since":"2021-10-12"}"#;
     assert!(records.contains(ben), "{records}");
 }
+
+#[test]
+fn a_folder_that_is_wrong_is_told_all_of_it_in_words() {
+    let samples = Samples::new();
+    let dir = "samples/custom-provider/providers";
+    let fine = samples
+        .run_in("", &["providers", "check", dir])
+        .ended(0)
+        .stdout;
+    assert_eq!(fine, format!("{dir}/harbour: nothing is wrong\n"));
+    let manifest = format!("{dir}/harbour/provider.toml");
+    samples.edit(&manifest, "format = 1", "format = 2");
+    samples.edit(&manifest, "[\"/address\"]", "[\"/adress\"]");
+    samples.edit(&manifest, "wait   = \"10s\"", "wait   = \"soon\"");
+    let contract = format!("{dir}/harbour/contract.schema.json");
+    let wrong = samples
+        .run_in("", &["providers", "check", dir])
+        .ended(78)
+        .stdout;
+    let expected = [
+        "the manifest's `format` is not 1, the one format this version reads",
+        "the manifest's `response.rule.wait` is not a duration, for example `30s`",
+        "the manifest's `update.whole` names a member that the contract does not list",
+    ];
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|line| format!("{dir}/harbour: {line}\n"))
+        .collect();
+    assert_eq!(wrong, expected.concat());
+    samples.edit(&contract, "\"x-verified\"", "\"x-verfied\"");
+    samples.edit(&manifest, "[auth]", "[auth]\nsceme = \"bearer\"");
+    let wrong = samples
+        .run_in("", &["providers", "check", dir])
+        .ended(78)
+        .stdout;
+    for words in [
+        "unknown field `sceme`",
+        "line ",
+        "unknown annotation `x-verfied`",
+    ] {
+        assert!(wrong.contains(words), "{words}\n{wrong}");
+    }
+}

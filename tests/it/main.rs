@@ -26,6 +26,8 @@ mod privacy_login;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod quickstart;
 #[cfg(test)]
 mod reading;

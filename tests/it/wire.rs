@@ -7,6 +7,9 @@
 
 mod complycube;
 mod nexudus;
+mod placio;
+mod spp;
+mod weel;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,6 +33,7 @@ type Headers<'a> = &'a [(&'a str, &'a str)];
 const JSON: (&str, &str) = ("content-type", "application/json");
 const ACCEPT: (&str, &str) = ("accept", "application/json");
 const RAW_KEY: (&str, &str) = ("authorization", "test_key_1");
+const BEARER: (&str, &str) = ("authorization", "Bearer test_key_1");
 
 /// A user's folder: configuration, source and state.
 struct Folder {
@@ -40,6 +44,11 @@ struct Folder {
 
 impl Folder {
     fn new(kind: &str, server: &Server, fields: &str, source: &str) -> Self {
+        Self::with(kind, server, "", fields, source)
+    }
+
+    /// With more settings than the base URL.
+    fn with(kind: &str, server: &Server, settings: &str, fields: &str, source: &str) -> Self {
         let directory = TempDir::new().unwrap();
         fs::write(directory.path().join("clients.csv"), source).unwrap();
         let base_url = server.url("");
@@ -47,7 +56,7 @@ impl Folder {
             "version = 1\n\
              [source]\npath = \"clients.csv\"\nkey = \"client_id\"\n\
              [providers.{kind}]\nid = \"remote\"\n\
-             settings = {{ base_url = \"{base_url}\" }}\n\
+             settings = {{ base_url = \"{base_url}\"{settings} }}\n\
              limits = {{ quota = [{{ calls = 1000, per = \"second\" }}], concurrency = 1 }}\n\
              [providers.{kind}.fields]\n{fields}\n"
         );

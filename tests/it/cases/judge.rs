@@ -228,7 +228,7 @@ got nothing to send"
         );
         let refused = match &completed {
             Err(problems) => problems.clone(),
-            Ok(Completed::Body(body)) => body_problems(lane, body),
+            Ok(Completed::Body(body)) => body_problems(lane, body, &update.remote_id),
             Ok(Completed::Unchanged(_)) => Vec::new(),
         };
         self.record_used |= was_read;
