@@ -37,7 +37,7 @@ pub enum Need {
     Whole,
 }
 
-/// One record of the list, in the list's order, once for each id.
+/// One record of the list, once for each id.
 #[derive(Debug, PartialEq)]
 pub enum Found {
     /// It was read.
@@ -76,9 +76,16 @@ pub struct ReadEnd {
     pub stopped: Option<Stopped>,
 }
 
-/// Reads the records of one lane.
+/// Reads the records of one lane. Only one page is held at a time, and a hash
+/// of each id.
 pub struct Reader<T> {
     exchanger: Arc<Exchanger<T>>,
+    /// Where the next page begins.
+    position: Option<Position>,
+    seen: Seen,
+    end: ReadEnd,
+    /// Pages in a row that held nothing new.
+    repeats: u32,
 }
 
 impl<T> std::fmt::Debug for Reader<T> {
@@ -107,60 +114,69 @@ impl<T: Transport + 'static> Reader<T> {
                 observer,
                 clock,
             })),
+            position: Some(Position::default()),
+            seen: Seen::default(),
+            end: ReadEnd::default(),
+            repeats: 0,
         }
     }
 
-    /// Reads the list to its end and hands over each record as it comes. Only
-    /// one page is held at a time, and a hash of each id.
-    ///
-    /// An error of the caller ends the reading at once.
-    pub async fn read_all<E>(
-        &self,
+    /// The records of the next page, some of them by one more request each as
+    /// `need` says; `None` once the list or the lane has ended. A page may hold
+    /// nothing new.
+    pub async fn next(
+        &mut self,
         need: &(dyn Fn(&str, &Json) -> Need + Send + Sync),
-        take: &mut (dyn FnMut(Found) -> Result<(), E> + Send),
-    ) -> Result<ReadEnd, E> {
-        let mut seen = Seen::default();
-        let mut end = ReadEnd::default();
-        let mut repeats = 0;
-        let mut position = Some(Position::default());
-        while let Some(at) = position {
-            let Ok(page) = self.page(at).await else {
-                self.ended();
-                break;
-            };
-            position = page.next;
-            let before = end.records;
-            let mut new = Vec::new();
-            for (id, record) in page.records {
-                match id {
-                    None => take(Found::Nameless)?,
-                    Some(id) if seen.is_new(&id) => {
-                        end.records += 1;
-                        new.push((id, record));
-                    }
-                    Some(_) => end.repeated += 1,
+    ) -> Option<Vec<Found>> {
+        let found = self.try_next(self.position?, need).await;
+        if found.is_err() {
+            self.position = None;
+            // Whoever stopped the lane said why; all that is left is a state
+            // that did not answer.
+            self.exchanger.stop(Stopped::NotRecorded);
+        }
+        found.ok()
+    }
+
+    /// What the reading came to so far.
+    #[must_use]
+    pub fn end(&self) -> ReadEnd {
+        let (requests, retries) = self.exchanger.sent();
+        ReadEnd {
+            requests,
+            retries,
+            stopped: self.exchanger.stopped(),
+            ..self.end.clone()
+        }
+    }
+
+    async fn try_next(
+        &mut self,
+        at: Position,
+        need: &(dyn Fn(&str, &Json) -> Need + Send + Sync),
+    ) -> Result<Vec<Found>, LaneStopped> {
+        let page = self.page(at).await?;
+        let before = self.end.records;
+        let mut found = Vec::new();
+        let mut new = Vec::new();
+        for (id, record) in page.records {
+            match id {
+                None => found.push(Found::Nameless),
+                Some(id) if self.seen.is_new(&id) => {
+                    self.end.records += 1;
+                    new.push((id, record));
                 }
-            }
-            repeats = if end.records == before {
-                repeats + 1
-            } else {
-                0
-            };
-            if repeats == REPEATS && position.is_some() {
-                self.unusable("its list repeats itself: page after page holds nothing new");
-                break;
-            }
-            let Ok(whole) = self.whole(new, need).await else {
-                self.ended();
-                break;
-            };
-            for found in whole {
-                take(found)?;
+                Some(_) => self.end.repeated += 1,
             }
         }
-        (end.requests, end.retries) = self.exchanger.sent();
-        end.stopped = self.exchanger.stopped();
-        Ok(end)
+        let is_repeat = self.end.records == before;
+        self.repeats = if is_repeat { self.repeats + 1 } else { 0 };
+        if self.repeats == REPEATS && page.next.is_some() {
+            return Err(self.unusable("its list repeats itself: page after page holds nothing new"));
+        }
+        found.extend(self.whole(new, need).await?);
+        self.position = page.next;
+        Ok(found)
     }
 
     /// One page, however often it must be asked for.
@@ -226,12 +242,6 @@ impl<T: Transport + 'static> Reader<T> {
         self.exchanger
             .stop(Stopped::Provider(Stop::Unusable, why.to_owned()));
         LaneStopped
-    }
-
-    /// Whoever stopped the lane said why; all that is left is a state that did
-    /// not answer.
-    fn ended(&self) {
-        self.exchanger.stop(Stopped::NotRecorded);
     }
 }
 

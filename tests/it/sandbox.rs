@@ -4,6 +4,7 @@
 mod access;
 mod faults;
 mod lists;
+mod readings;
 mod server;
 mod updates;
 
