@@ -21,6 +21,7 @@ mod privacy;
 mod privacy_login;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
 mod providers;
 #[cfg(test)]
 mod quickstart;
