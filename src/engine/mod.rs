@@ -14,6 +14,7 @@ mod guards;
 mod journey;
 mod lane;
 mod pacer;
+mod periods;
 mod plan_file;
 mod planner;
 mod problems;
@@ -31,6 +32,7 @@ pub use event::{Event, Observer, Silent};
 pub use guards::{Guards, Limit, Rows, judge_rows};
 pub use lane::{Digests, Keeping, Lane};
 pub use pacer::{DayUsedUp, Pacer, SentToday};
+pub use periods::Periods;
 pub use plan_file::{
     PlanEnds, PlanFileError, PlanReader, PlanWriter, Sealing, open_update, verify,
 };

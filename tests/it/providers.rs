@@ -135,6 +135,12 @@ fn every_pointer_of_a_manifest_names_a_member_of_the_record() {
             match check {
                 NamedCheck::NotBefore { pointer, other } => pointers.extend([pointer, other]),
                 NamedCheck::NotSelf { pointer } => pointers.push(pointer),
+                NamedCheck::NoOverlap {
+                    pointer,
+                    on,
+                    from,
+                    to,
+                } => pointers.extend([pointer, on, from, to]),
             }
         }
         pointers.extend(manifest.id.body.iter());
