@@ -5,6 +5,7 @@
 //! literals from its documents.
 
 mod answers;
+mod refused;
 mod rounds;
 mod samples;
 
