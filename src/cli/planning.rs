@@ -12,7 +12,9 @@ use super::clock;
 use super::failure::Failure;
 use super::session::{Opened, Session};
 use crate::core::{GuardVerdict, Header, Key, LaneHeader, PLAN_FORMAT, Trailer};
-use crate::engine::{Lane, PlanWriter, Rows, Sealing, Selection, SourceView, judge_rows, plan};
+use crate::engine::{
+    Lane, Periods, PlanWriter, Rows, Sealing, Selection, SourceView, judge_rows, plan,
+};
 use crate::source::{SourceError, key_of};
 use crate::store::Store;
 
@@ -52,8 +54,15 @@ pub(super) fn plan_into(
         limit: session.asked.portion.limit,
     };
     info!(rows = opened.survey.rows, lanes = lanes.len(), "Planning.");
+    let periods = if Periods::are_needed(lanes) {
+        with_source(opened, |view| {
+            Periods::gather(lanes, view, store, &selection)
+        })??
+    } else {
+        Periods::default()
+    };
     let mut trailer = with_source(opened, |view| {
-        plan(lanes, view, store, &selection, &mut writer)
+        plan(lanes, view, &periods, store, &selection, &mut writer)
     })??;
     trailer.source_sha256 = crate::core::hex(&opened.survey.sha256);
     trailer.source_rows = opened.survey.rows;

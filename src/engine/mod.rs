@@ -15,6 +15,7 @@ mod guards;
 mod journey;
 mod lane;
 mod pacer;
+mod periods;
 mod plan_file;
 mod planner;
 mod problems;
@@ -34,6 +35,7 @@ pub use exchanger::Clock;
 pub use guards::{Guards, Limit, Rows, judge_rows};
 pub use lane::{Digests, Keeping, Lane};
 pub use pacer::{DayUsedUp, Pacer, SentToday};
+pub use periods::Periods;
 pub use plan_file::{
     PlanEnds, PlanFileError, PlanReader, PlanWriter, Sealing, open_update, verify,
 };

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::estimate::estimate;
 use super::lane::Lane;
+use super::periods::Periods;
 use super::plan_file::{PlanFileError, PlanWriter};
 use super::rows::{Links, SourceView, identify};
 use crate::core::{
@@ -42,18 +43,27 @@ pub struct Selection {
     pub limit: Option<u64>,
 }
 
+impl Selection {
+    /// Whether the plan says nothing of a key.
+    pub(super) fn leaves_out(&self, key: &RecordKey) -> bool {
+        self.only.as_ref().is_some_and(|only| !only.contains(key))
+    }
+}
+
 /// Plans every row in every lane. The trailer has counts and estimates;
-/// guards, source hash and warnings are the caller's to add.
+/// guards, source hash and warnings are the caller's to add. `periods` were
+/// gathered from the same rows, where any lane needs them.
 pub fn plan<S: std::error::Error, W: std::io::Write>(
     lanes: &[Lane],
     source: &mut SourceView<'_, S>,
+    periods: &Periods,
     store: Option<&Store>,
     selection: &Selection,
     out: &mut PlanWriter<'_, W>,
 ) -> Result<Trailer, PlanError<S>> {
     let mut planners = lanes
         .iter()
-        .map(|lane| LanePlanner::new(lane, store, selection.limit))
+        .map(|lane| LanePlanner::new(lane, store, periods, selection.limit))
         .collect::<Result<Vec<_>, _>>()?;
     let mut row = Row::default();
     while (source.next)(&mut row).map_err(PlanError::Source)? {
@@ -61,9 +71,7 @@ pub fn plan<S: std::error::Error, W: std::io::Write>(
             continue;
         }
         let identity = identify(&row, source);
-        if let (Ok(key), Some(only)) = (&identity, &selection.only)
-            && !only.contains(key)
-        {
+        if identity.as_ref().is_ok_and(|key| selection.leaves_out(key)) {
             continue;
         }
         for planner in &mut planners {
@@ -97,12 +105,19 @@ enum Settled {
     LeftOut(LeftOutReason, Vec<Problem>),
 }
 
-/// A row's problems, which leave it out.
-struct Invalid(Vec<Problem>);
+/// Why a row does not become an update.
+enum Left {
+    /// Its problems leave it out.
+    Invalid(Vec<Problem>),
+    /// The state could not be read.
+    Store(StoreError),
+}
 
 struct LanePlanner<'a> {
     lane: &'a Lane,
     links: Links<'a>,
+    store: Option<&'a Store>,
+    periods: &'a Periods,
     mapped_before: Option<BTreeSet<FieldPath>>,
     limit: Option<u64>,
     counts: LaneCounts,
@@ -113,12 +128,15 @@ impl<'a> LanePlanner<'a> {
     fn new(
         lane: &'a Lane,
         store: Option<&'a Store>,
+        periods: &'a Periods,
         limit: Option<u64>,
     ) -> Result<Self, StoreError> {
         let known = store.filter(|store| store.lanes().any(|name| name == lane.name));
         Ok(Self {
             lane,
             links: Links::new(lane, known)?,
+            store,
+            periods,
             mapped_before: known
                 .map(|store| store.mapped_fields(&lane.name))
                 .transpose()?
@@ -142,19 +160,19 @@ impl<'a> LanePlanner<'a> {
                 Vec::new(),
             ));
         };
-        Ok(
-            match (
-                self.update(row, key, remote_id, link.known.as_ref()),
-                link.problems.is_empty(),
-            ) {
-                (Ok(settled), true) => settled,
-                (Ok(_), false) => Settled::LeftOut(LeftOutReason::Invalid, link.problems),
-                (Err(Invalid(found)), _) => {
-                    link.problems.extend(found);
-                    Settled::LeftOut(LeftOutReason::Invalid, link.problems)
-                }
-            },
-        )
+        let settled = match self.update(row, key, remote_id, link.known.as_ref()) {
+            Ok(settled) => settled,
+            Err(Left::Store(error)) => return Err(error),
+            Err(Left::Invalid(found)) => {
+                link.problems.extend(found);
+                return Ok(Settled::LeftOut(LeftOutReason::Invalid, link.problems));
+            }
+        };
+        if link.problems.is_empty() {
+            Ok(settled)
+        } else {
+            Ok(Settled::LeftOut(LeftOutReason::Invalid, link.problems))
+        }
     }
 
     fn update(
@@ -163,23 +181,31 @@ impl<'a> LanePlanner<'a> {
         key: &RecordKey,
         remote_id: String,
         known: Option<&SnapshotRow>,
-    ) -> Result<Settled, Invalid> {
+    ) -> Result<Settled, Left> {
         let lane = self.lane;
         let nothing = Acknowledged::new();
         let acknowledged = known.map_or(&nothing, |known| &known.values);
-        let desired = lane.desired(row).map_err(Invalid)?;
+        let desired = lane.desired(row).map_err(Left::Invalid)?;
         self.check_record(&desired, acknowledged)?;
         let context = DiffContext {
             key: lane.keeping.key.as_ref(),
             mapped_before: self.mapped_before.as_ref(),
         };
-        let changes = diff(&lane.mappings, &desired, acknowledged, context).map_err(Invalid)?;
+        let changes =
+            diff(&lane.mappings, &desired, acknowledged, context).map_err(Left::Invalid)?;
         if changes.is_empty() {
             return Ok(Settled::Unchanged);
         }
         let draft = assemble(&lane.provider.shape, &lane.mappings, &desired, changes);
         if draft.changes.is_empty() {
             return Ok(Settled::Unchanged);
+        }
+        let overlaps = self
+            .periods
+            .judge(lane, self.store, &draft, &desired, acknowledged)
+            .map_err(Left::Store)?;
+        if !overlaps.is_empty() {
+            return Err(Left::Invalid(overlaps));
         }
         let overlay = self.overlay(&draft, acknowledged, &remote_id)?;
         Ok(Settled::Update(Box::new(PlannedUpdate {
@@ -199,12 +225,7 @@ impl<'a> LanePlanner<'a> {
     }
 
     /// The exact body where no read is needed; else our values in the view.
-    fn overlay(
-        &self,
-        draft: &Draft,
-        known: &Acknowledged,
-        remote_id: &str,
-    ) -> Result<Json, Invalid> {
+    fn overlay(&self, draft: &Draft, known: &Acknowledged, remote_id: &str) -> Result<Json, Left> {
         let lane = self.lane;
         if !draft.read.is_empty() {
             let mut json = Json::object();
@@ -229,21 +250,21 @@ impl<'a> LanePlanner<'a> {
             key: lane.keeping.key.as_ref(),
             remote_id,
         };
-        match complete(draft, None, &with).map_err(Invalid)? {
+        match complete(draft, None, &with).map_err(Left::Invalid)? {
             Completed::Unchanged(_) => Ok(Json::object()),
             Completed::Body(body) => {
                 let problems = super::body_problems(lane, &body, remote_id);
                 if problems.is_empty() {
                     Ok(body.json)
                 } else {
-                    Err(Invalid(problems))
+                    Err(Left::Invalid(problems))
                 }
             }
         }
     }
 
     /// The rules on the desired record, with what is known of the rest.
-    fn check_record(&self, desired: &[Desired], known: &Acknowledged) -> Result<(), Invalid> {
+    fn check_record(&self, desired: &[Desired], known: &Acknowledged) -> Result<(), Left> {
         let mut record = Json::object();
         for (path, value) in known
             .iter()
@@ -269,7 +290,7 @@ impl<'a> LanePlanner<'a> {
         if problems.is_empty() {
             Ok(())
         } else {
-            Err(Invalid(problems))
+            Err(Left::Invalid(problems))
         }
     }
 

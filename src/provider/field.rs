@@ -183,6 +183,7 @@ impl Contract {
 
     /// Refuses annotations that cannot mean anything.
     pub(super) fn check_fields(&self) -> Result<(), ContractError> {
+        check_lists(&self.schema, "")?;
         for FieldFacts { path, schema, .. } in self.facts() {
             compare(&schema, &path)?;
             if let Some(text) = schema.get("x-read-as") {
@@ -201,6 +202,29 @@ impl Contract {
         }
         Ok(())
     }
+}
+
+/// Refuses a keyed list in which a key may have the name of the flag: a path
+/// that ends in it would mean two things.
+fn check_lists(node: &Value, at: &str) -> Result<(), ContractError> {
+    if let Some(list) = node.get("x-list") {
+        let flag = list.pointer("/flag/name");
+        let key = list.get("key").and_then(Value::as_str).unwrap_or_default();
+        let keys = node.pointer(&format!("/items/properties/{key}/enum"));
+        let keys = keys.and_then(Value::as_array).into_iter().flatten();
+        if flag.is_some_and(|flag| keys.clone().any(|key| key == flag)) {
+            return Err(ContractError::Value {
+                key: "x-list",
+                at: at.to_owned(),
+                why: "gives its flag the name of a key".to_owned(),
+            });
+        }
+    }
+    let listed = node.get("properties").and_then(Value::as_object);
+    listed
+        .into_iter()
+        .flatten()
+        .try_for_each(|(name, node)| check_lists(node, &format!("{at}/{name}")))
 }
 
 /// The rules on the keys of a keyed list; none for the name of its flag.

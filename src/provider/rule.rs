@@ -31,6 +31,18 @@ pub enum NamedCheck {
         /// The member that holds it.
         pointer: Pointer,
     },
+    /// A record does not name another one whose period shares a day with its
+    /// own. It is judged over the whole plan, not by a body.
+    NoOverlap {
+        /// The member that holds the other one's remote id.
+        pointer: Pointer,
+        /// The member that says whether there is a period.
+        on: Pointer,
+        /// The first day of the period.
+        from: Pointer,
+        /// The last day of the period.
+        to: Pointer,
+    },
 }
 
 impl NamedCheck {
@@ -57,6 +69,7 @@ impl NamedCheck {
                 };
                 named.then(|| broken(pointer, "names the record itself".to_owned()))
             }
+            Self::NoOverlap { .. } => None,
         }
     }
 }
@@ -100,21 +113,36 @@ pub(super) fn check_rules(checks: &[NamedCheck], contract: &Contract) -> Result<
             &format!("names `{pointer}`, which is not {wanted}"),
         ))
     };
+    let is_id = |pointer: &Pointer, key: &str| {
+        let (LeafType::One(scalar) | LeafType::Many(scalar)) = kind(pointer, key)?;
+        match scalar {
+            Scalar::Text | Scalar::Integer => Ok(()),
+            Scalar::Number | Scalar::Boolean => refuse(key, pointer, "an id"),
+        }
+    };
+    let is_one = |pointer: &Pointer, key: &str, wanted: Scalar, name: &str| {
+        if kind(pointer, key)? == LeafType::One(wanted) {
+            return Ok(());
+        }
+        refuse(key, pointer, name)
+    };
     for check in checks {
         match check {
             NamedCheck::NotBefore { pointer, other } => {
-                for pointer in [pointer, other] {
-                    if kind(pointer, "check.not_before")? != LeafType::One(Scalar::Text) {
-                        return refuse("check.not_before", pointer, "a date");
-                    }
-                }
+                is_one(pointer, "check.not_before", Scalar::Text, "a date")?;
+                is_one(other, "check.not_before", Scalar::Text, "a date")?;
             }
-            NamedCheck::NotSelf { pointer } => {
-                let (LeafType::One(scalar) | LeafType::Many(scalar)) =
-                    kind(pointer, "check.not_self")?;
-                if !matches!(scalar, Scalar::Text | Scalar::Integer) {
-                    return refuse("check.not_self", pointer, "an id");
-                }
+            NamedCheck::NotSelf { pointer } => is_id(pointer, "check.not_self")?,
+            NamedCheck::NoOverlap {
+                pointer,
+                on,
+                from,
+                to,
+            } => {
+                is_id(pointer, "check.no_overlap")?;
+                is_one(on, "check.no_overlap", Scalar::Boolean, "true or false")?;
+                is_one(from, "check.no_overlap", Scalar::Text, "a date")?;
+                is_one(to, "check.no_overlap", Scalar::Text, "a date")?;
             }
         }
     }

@@ -51,7 +51,7 @@ fn spp_is_updated_as_its_documents_say() {
 
 #[test]
 fn weel_is_updated_as_its_documents_say() {
-    judge_all("weel", 25);
+    judge_all("weel", 30);
 }
 
 /// Judges every case of a provider, and that none went missing.

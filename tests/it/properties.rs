@@ -1,7 +1,7 @@
 //! The laws of a round, over random rows, records and snapshots.
 //!
-//! Five providers stand for what providers ask: the built-in ones, and three
-//! of the tests (`tests/fixtures/providers`). The other side of a round is a
+//! Seven providers stand for what providers ask: the built-in ones, and two of
+//! the tests (`tests/fixtures/providers`) for what none of those needs. The other side of a round is a
 //! model of a server that is written here and shares no code with the payload.
 //! `PROPTEST_CASES` raises the number of cases; it cannot lower it.
 

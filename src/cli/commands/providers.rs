@@ -10,7 +10,8 @@ use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Look, print};
 use crate::provider::{
-    Catalog, FieldFacts, IdType, Limits, Mode, Provider, Rule, Scheme, SettingType, Window,
+    Catalog, FieldFacts, IdType, Limits, Mode, NamedCheck, Provider, Rule, Scheme, SettingType,
+    Window,
 };
 use crate::report::{
     FieldLine, ProviderLine, ProviderPage, SecretLine, SettingLine, TogetherLine, UpdateLine,
@@ -210,7 +211,7 @@ fn page(provider: &Provider) -> ProviderPage {
             repeatable: manifest.update.repeatable,
         },
         response_rules: manifest.response.rule.iter().map(rule_in_words).collect(),
-        checks: Vec::new(),
+        checks: manifest.check.iter().map(check_in_words).collect(),
         fields: provider.contract.facts().iter().map(field).collect(),
     }
 }
@@ -238,6 +239,21 @@ fn rule_in_words(rule: &Rule) -> String {
         format!(" ({wait} where no Retry-After says otherwise)")
     });
     format!("{}: {then}{wait}", parts.join(" "))
+}
+
+fn check_in_words(check: &NamedCheck) -> String {
+    match check {
+        NamedCheck::NotBefore { pointer, other } => format!("{pointer} is not before {other}"),
+        NamedCheck::NotSelf { pointer } => format!("{pointer} does not name the record itself"),
+        NamedCheck::NoOverlap {
+            pointer,
+            on,
+            from,
+            to,
+        } => format!(
+            "while {on} is true, {pointer} does not name a record whose days from {from} to {to} overlap"
+        ),
+    }
 }
 
 fn field(facts: &FieldFacts) -> FieldLine {
@@ -290,7 +306,8 @@ fn kind(schema: &Value) -> String {
 
 fn constraints(schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+    let options = schema.get("enum").or_else(|| schema.pointer("/items/enum"));
+    if let Some(options) = options.and_then(Value::as_array) {
         let texts: Vec<String> = options
             .iter()
             .map(|o| o.as_str().map_or_else(|| o.to_string(), str::to_owned))

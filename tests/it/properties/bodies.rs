@@ -182,7 +182,7 @@ pub(super) fn guards(case: &Case) -> Checked {
             }
             let kept = known.get(&field.path).and_then(Known::value);
             let withheld = round.draft.withheld.iter().any(|w| w.field == field.path)
-                || (case.world.name == "grouped" && case.effect(index) == Effect::Untouched);
+                || (case.world.name == "weel" && case.effect(index) == Effect::Untouched);
             if round.read.is_some()
                 && !withheld
                 && !kept.is_some_and(|kept| same(field.compare, kept, &now))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::case::{Case, Knowing, key};
 use super::round::{Ended, Reads, round};
 use super::server::{Reading, Server};
-use super::world::{self, COMPLYCUBE, GROUPED, KEYED, World};
+use super::world::{self, COMPLYCUBE, KEYED, WEEL, World};
 
 /// A mapped field: path, policy, what the row says, what is known of it.
 type Said = (&'static str, Policy, Option<Value>, Option<Value>);
@@ -203,7 +203,7 @@ const MODE: &str = "out_of_office_mode";
 fn dates_stay_back_while_the_record_says_that_nobody_is_away() {
     for record in [r#"{"out_of_office_mode":false}"#, r#"{"id":123}"#] {
         let row = [(END, Policy::Source, Some(json!("2026-06-01")), None)];
-        let (ended, after) = run(&case(&GROUPED, record, &row), None);
+        let (ended, after) = run(&case(&WEEL, record, &row), None);
         assert!(matches!(ended, Ended::NothingSent), "{ended:?}");
         assert_eq!(after, record);
     }
@@ -227,7 +227,7 @@ fn a_date_that_its_policy_keeps_back_comes_from_the_read() {
             Some(Value::Null),
         ),
     ];
-    let (ended, after) = run(&case(&GROUPED, record, &row), None);
+    let (ended, after) = run(&case(&WEEL, record, &row), None);
     assert!(matches!(ended, Ended::Sent(_)), "{ended:?}");
     assert_eq!(
         after,
@@ -242,7 +242,7 @@ fn a_mode_that_the_row_must_not_set_does_not_keep_dates_back() {
         (MODE, Policy::Ignore, Some(json!(false)), None),
         (END, Policy::Source, Some(json!("2026-02-01")), None),
     ];
-    let (ended, after) = run(&case(&GROUPED, record, &row), None);
+    let (ended, after) = run(&case(&WEEL, record, &row), None);
     assert!(matches!(ended, Ended::Sent(_)), "{ended:?}");
     assert_eq!(after, record.replace("2026-01-02", "2026-02-01"));
 }

@@ -182,8 +182,7 @@ impl Case {
             }
             expected.state.set_at(&at, Json::Array(items));
         }
-        let lacks = |name: &&str| expected.state.get(name).is_none_or(Json::is_null);
-        if self.world.name == "grouped" && self.is_away() && DATES.iter().any(lacks) {
+        if self.world.name == "weel" && self.is_away() && !is_absence(&expected.state) {
             expected.refusal = Refusal::Possible;
         }
         expected
@@ -322,6 +321,13 @@ impl Case {
                 )
             })
     }
+}
+
+/// Whether both days of an absence are there, in their order.
+fn is_absence(record: &Json) -> bool {
+    let day = |name: &str| record.get(name).filter(|day| !day.is_null());
+    let [from, to] = DATES.map(|name| day(name).map(Json::to_text));
+    from.is_some() && from <= to
 }
 
 /// Gives values of ours that are the same one spelling.

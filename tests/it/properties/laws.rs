@@ -11,7 +11,7 @@ use super::case::{Case, Knowing};
 use super::expected::{Refusal, leaves};
 use super::round::{Ended, Reads, round};
 use super::server::{Reading, Server};
-use super::world::{COMPLYCUBE, GROUPED, KEYED, NEXUDUS, RENAMED};
+use super::world::{COMPLYCUBE, KEYED, NEXUDUS, PLACIO, RENAMED, SPP, WEEL};
 use super::{Checked, Verdict, hold};
 
 pub(super) const READINGS: [Reading; 2] = [Reading::Replacing, Reading::Merging];
@@ -39,8 +39,18 @@ macro_rules! law {
             }
 
             #[test]
-            fn grouped() {
-                hold(&GROUPED, $share, $check);
+            fn placio() {
+                hold(&PLACIO, $share, $check);
+            }
+
+            #[test]
+            fn spp() {
+                hold(&SPP, $share, $check);
+            }
+
+            #[test]
+            fn weel() {
+                hold(&WEEL, $share, $check);
             }
 
             #[test]
@@ -201,7 +211,7 @@ fn rests(case: &Case) -> Checked {
         match second.ended {
             Ended::NothingPlanned => {}
             // Whether dates are withheld is known only once the mode was read.
-            Ended::NothingSent if case.world.name == "grouped" && !says_mode(case) => {}
+            Ended::NothingSent if case.world.name == "weel" && !says_mode(case) => {}
             ended => return Err(fail(format!("{reading:?}: a second round: {ended:?}"))),
         }
         let command = (0..case.mappings.len()).any(|i| {

@@ -103,8 +103,10 @@ pub(super) fn round(
                 settled,
                 ..
             } = *body;
-            let contract = &case.world.provider.contract;
-            let broken = contract.check_body(&json.to_value(), &ours).violations;
+            let provider = &case.world.provider;
+            let broken = provider
+                .check_body(&json.to_value(), &ours, case.world.id)
+                .violations;
             if !broken.is_empty() {
                 round.ended = Ended::Invalid(broken.iter().map(|v| v.code.to_owned()).collect());
                 return Ok(round);

@@ -44,7 +44,7 @@ impl Server {
     /// The record as a read shows it.
     pub(super) fn read(&self) -> Json {
         let mut record = self.state.clone();
-        if self.world.name == "renamed" {
+        if matches!(self.world.name, "renamed" | "spp") {
             if let Some(status) = record.remove("status_id") {
                 record.set("status", status);
             }
@@ -131,7 +131,7 @@ impl Server {
                     None => Ok(()),
                 }
             }
-            "keyed" => {
+            "keyed" | "placio" => {
                 let Some(list) = body.get("contactMethods") else {
                     return if body == &Json::object() {
                         Err("at least one field".to_owned())
@@ -155,13 +155,22 @@ impl Server {
                     Err(format!("{preferred} are preferred"))
                 }
             }
-            "grouped" => {
+            "weel" => {
                 let mode = body
                     .get("out_of_office_mode")
                     .or_else(|| self.state.get("out_of_office_mode"));
                 let on = mode.is_some_and(|mode| mode.to_text() == "true");
                 let sent = ["mode", "start_date", "end_date"]
                     .map(|name| body.get(&format!("out_of_office_{name}")).is_some());
+                let date = |name: &str| {
+                    let sent = body.get(name).or_else(|| self.state.get(name));
+                    sent.map(|date| date.to_value().to_string())
+                };
+                let [from, to] =
+                    ["start", "end"].map(|name| date(&format!("out_of_office_{name}_date")));
+                if on && sent[1] && to < from {
+                    return Err(format!("{to:?} is before {from:?}"));
+                }
                 match (on, sent) {
                     (true, [true, true, true] | [false, false, false])
                     | (false, [_, false, false]) => Ok(()),
@@ -181,7 +190,8 @@ fn replaced(old: &Json, sent: &Json, node: &Value) -> Json {
         .is_some_and(Value::is_object);
     if let (Json::Object(old), false, Json::Object(_)) = (old, open, sent) {
         for (name, value) in old {
-            if node["properties"].get(name).is_none() {
+            let listed = node["properties"].get(name);
+            if listed.is_none_or(|node| node["readOnly"] == Value::Bool(true)) {
                 new.set(name, value.clone());
             }
         }

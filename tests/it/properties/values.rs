@@ -11,7 +11,7 @@ use proptest::string::string_regex;
 use serde_json::{Value, json};
 
 use super::config;
-use super::world::{COMPLYCUBE, GROUPED, KEYED, NEXUDUS, RENAMED, World};
+use super::world::{COMPLYCUBE, KEYED, NEXUDUS, PLACIO, RENAMED, SPP, WEEL, World};
 
 const COMPARISONS: [Compare; 6] = [
     Compare::Exact,
@@ -266,8 +266,15 @@ fn valid_values_of_nexudus_come_through_a_cell() {
 }
 
 #[test]
+fn valid_values_of_placio_spp_and_weel_come_through_a_cell() {
+    for world in [&PLACIO, &SPP, &WEEL] {
+        survives_a_cell(world);
+    }
+}
+
+#[test]
 fn valid_values_of_the_test_providers_come_through_a_cell() {
-    for world in [&KEYED, &GROUPED, &RENAMED] {
+    for world in [&KEYED, &RENAMED] {
         survives_a_cell(world);
     }
 }

@@ -92,7 +92,7 @@ fn world(
             )
         };
     }
-    let folders = [fixture!("keyed"), fixture!("grouped"), fixture!("renamed")];
+    let folders = [fixture!("keyed"), fixture!("renamed")];
     let provider = Catalog::load(&folders).unwrap().get(name).unwrap();
     let candidate = |(path, desired, remote): &Spec| Candidate {
         field: provider
@@ -208,9 +208,9 @@ pub(super) static KEYED: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static GROUPED: LazyLock<World> = LazyLock::new(|| {
+pub(super) static WEEL: LazyLock<World> = LazyLock::new(|| {
     world(
-        "grouped",
+        "weel",
         "123",
         r#"{"id":123,"first_name":"John"}"#,
         &["/role", "/expense_delegate", "/updated"],
@@ -231,6 +231,69 @@ pub(super) static GROUPED: LazyLock<World> = LazyLock::new(|| {
 pub(super) static RENAMED: LazyLock<World> = LazyLock::new(|| {
     world(
         "renamed",
+        "1",
+        r#"{"id":1,"role":{"id":1.0}}"#,
+        &[
+            "/address/line_2",
+            "/address/tax_id",
+            "/custom_fields/cf 1",
+            "/custom_fields/cf.2",
+            "/spent",
+            "/note",
+        ],
+        &[
+            ("name_f", TEXTS, REMOTE_TEXTS),
+            ("email", EMAILS, REMOTE_EMAILS),
+            ("phone", PHONES, REMOTE_PHONES),
+            ("balance", "[10,10.5,0]", &[r#""10.00""#, "10.50", "1e1"]),
+            (
+                "created_at",
+                r#"["2021-09-01T00:00:00Z","2022-01-01T00:00:00Z"]"#,
+                &[
+                    r#""2021-09-01T00:00:00+00:00""#,
+                    r#""2021-09-01T02:00:00+02:00""#,
+                ],
+            ),
+            ("status_id", NUMBERS, REMOTE_NUMBERS),
+            ("employee_id", IDS, REMOTE_IDS),
+            ("address.line_1", TEXTS, REMOTE_TEXTS),
+            ("address.city", TEXTS, REMOTE_TEXTS),
+            ("address.postcode", TEXTS, REMOTE_TEXTS),
+            ("custom_fields.tier", TEXTS, REMOTE_TEXTS),
+            ("/custom_fields/a.b", TEXTS, REMOTE_TEXTS),
+        ],
+    )
+});
+
+pub(super) static PLACIO: LazyLock<World> = LazyLock::new(|| {
+    world(
+        "placio",
+        "507f1f77",
+        r#"{"id":"507f1f77"}"#,
+        &["/updatedAt", "/score"],
+        &[
+            ("name", TEXTS, REMOTE_TEXTS),
+            (
+                "avatarUrl",
+                r#"["https://x.org/a"]"#,
+                &[r#""https:\/\/x.org\/a""#],
+            ),
+            ("contactMethods.email", EMAILS, REMOTE_EMAILS),
+            (
+                "contactMethods.phone",
+                r#"["1","2"]"#,
+                &[r#""1""#, r#""3""#],
+            ),
+            ("contactMethods.preferred", r#"["email","phone"]"#, &[]),
+            ("customFields.notes", TEXTS, REMOTE_TEXTS),
+            ("/customFields/a.b", TEXTS, REMOTE_TEXTS),
+        ],
+    )
+});
+
+pub(super) static SPP: LazyLock<World> = LazyLock::new(|| {
+    world(
+        "spp",
         "1",
         r#"{"id":1,"role":{"id":1.0}}"#,
         &[

@@ -74,7 +74,7 @@ pub(super) fn of(name: &str) -> Sample {
             ],
             values: &[],
         },
-        "weel" | "grouped" => Sample {
+        "weel" => Sample {
             id: "123",
             settings: &[("base_url", "https://example.com"), ("business_id", "123")],
             record: r#"{"id":123,"first_name":"John","last_name":"Doe","name":"John Doe","email":"john.doe@example.com","role":"Team Member","role_id":"a1b2c3d4-e5f6-7890-abcd-ef1234567890","is_deleted":false,"payment_types":["cards"],"out_of_office_mode":true,"out_of_office_start_date":"2026-06-01","out_of_office_end_date":"2026-06-15","delegate_approver":789,"expense_delegate":[456,789]}"#,

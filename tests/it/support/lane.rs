@@ -14,7 +14,7 @@ use clientsync::core::{
     Header, Key, LaneHeader, PLAN_FORMAT, PlanLine, Row, Scope, Secret, Trailer, sha256_hex,
 };
 use clientsync::engine::{
-    Digests, Keeping, Lane, PlanReader, PlanWriter, Sealing, Selection, SourceView, plan,
+    Digests, Keeping, Lane, Periods, PlanReader, PlanWriter, Sealing, Selection, SourceView, plan,
 };
 use clientsync::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
 use clientsync::provider::{Catalog, ProviderFiles, Scheme};
@@ -72,14 +72,21 @@ impl Setup {
     pub(crate) fn plan(&self, store: &Store) -> Plan {
         let ids: Vec<usize> = self.lanes.iter().map(|lane| lane.id_column).collect();
         let survey = self.source.survey(&ids).expect("the source is sound");
-        let mut rows = self.source.rows(&survey).expect("the rows begin");
+        let [mut first, mut rows] =
+            [(); 2].map(|()| self.source.rows(&survey).expect("the rows begin"));
+        let key_cells = |row: &Row| key_of(row, self.source.key_columns(), self.trim);
         let mut view = SourceView {
-            next: &mut |row: &mut Row| rows.read(row),
-            key: &|row| key_of(row, self.source.key_columns(), self.trim),
+            next: &mut |row: &mut Row| first.read(row),
+            key: &key_cells,
             key_lines: &|key| survey.key_lines(key).map(<[u64]>::to_vec),
             is_repeat: &|line| survey.is_repeat(line),
             id_lines: &|column, id| survey.id_lines(column, id).map(<[u64]>::to_vec),
         };
+        let selection = Selection::default();
+        let periods = Periods::gather(&self.lanes, &mut view, Some(store), &selection)
+            .expect("the periods are gathered");
+        let mut again = |row: &mut Row| rows.read(row);
+        view.next = &mut again;
         let header = Header {
             format: PLAN_FORMAT,
             plan_id: "plan-1".to_owned(),
@@ -96,9 +103,15 @@ impl Setup {
         };
         let sealing = Sealing::Under(&key, &mut nonce);
         let mut out = PlanWriter::begin(Vec::new(), &header, sealing).expect("a plan begins");
-        let selection = Selection::default();
-        let trailer = plan(&self.lanes, &mut view, Some(store), &selection, &mut out)
-            .expect("the rows are planned");
+        let trailer = plan(
+            &self.lanes,
+            &mut view,
+            &periods,
+            Some(store),
+            &selection,
+            &mut out,
+        )
+        .expect("the rows are planned");
         let (trailer, bytes) = out.finish(trailer).expect("the plan ends");
         Plan { bytes, trailer }
     }
