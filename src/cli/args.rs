@@ -14,6 +14,7 @@ use clap::{Args as Flags, Parser, Subcommand};
 use super::config::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check_rate};
 use super::exit::ExitCode;
 use crate::core::FieldPath;
+use crate::sandbox::Fault;
 
 /// Keeps the client records of other systems equal to a CSV file.
 ///
@@ -249,10 +250,31 @@ pub enum ProvidersCommand {
         #[arg(long)]
         format: Option<Format>,
     },
+    /// Say what is wrong with the manifests and contracts of a folder
+    Check {
+        /// A provider's folder, or a folder of such folders
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 /// `sandbox`.
 #[derive(Clone, Debug, Flags)]
+#[command(after_help = "Examples:
+  clientsync sandbox --port 8080                   base URLs that stay the same
+  clientsync sandbox --fresh                       from the seed file
+  clientsync sandbox --fault 503=0.1               every tenth request, and the same ones each time
+  clientsync sandbox --fault throttle=0.05 --fault reset-after=0.05 --fault-seed 7
+
+Kinds of faults:
+  500, 503       an answer that may pass later; not applied
+  throttle       the provider's own way to ask for a pause of a second; not applied
+  reset-before   the connection is reset; not applied
+  reset-after    applied, then the connection is reset without an answer
+  timeout        never answered; not applied
+  html           200 with a page for people; not applied
+  truncated      applied, and half of the answer's body is missing
+Requests for access tokens never fail.")]
 pub struct Sandbox {
     /// The port on 127.0.0.1; without it, one that is free
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -260,6 +282,18 @@ pub struct Sandbox {
     /// Forget the records of earlier runs and start over from the seed file
     #[arg(long)]
     pub fresh: bool,
+    /// Let requests fail: a kind, and the share of requests above 0 and up to 1 (repeatable)
+    #[arg(long, value_name = "KIND[=RATE]", value_parser = Fault::parse)]
+    pub fault: Vec<Fault>,
+    /// With --fault: another number lets other requests fail
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "fault",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub fault_seed: u64,
 }
 
 /// Which rows, fields and providers; a run narrowed by one of these is partial.

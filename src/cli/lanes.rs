@@ -15,7 +15,7 @@ use crate::engine::Lane;
 use crate::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
 use crate::provider::{Provider, Scheme};
 use crate::sandbox::{
-    Credentials as Played, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
+    Credentials as Played, Faults, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
 };
 
 /// The runtime on which lanes and the sandbox work.
@@ -42,7 +42,12 @@ impl Destination {
         if !session.asked.sandbox.sandbox {
             return Ok(Self::Providers);
         }
-        Ok(Self::Sandbox(Box::new(start_sandbox(session, runtime, 0)?)))
+        Ok(Self::Sandbox(Box::new(start_sandbox(
+            session,
+            runtime,
+            0,
+            Faults::default(),
+        )?)))
     }
 
     /// What stands in for a lane's base URL.
@@ -66,6 +71,7 @@ pub(super) fn start_sandbox(
     session: &Session,
     runtime: &Runtime,
     port: u16,
+    faults: Faults,
 ) -> Result<Running, Failure> {
     let seed_file = session.sandbox_seed();
     let seed = match std::fs::read(&seed_file) {
@@ -102,6 +108,7 @@ pub(super) fn start_sandbox(
         },
         seed,
         records_file: Some(session.sandbox_records()),
+        faults,
     };
     Ok(runtime.block_on(Sandbox::start(settings))?)
 }

@@ -4,6 +4,7 @@
 //! This layer wires the others and is the only one that reads the environment.
 
 pub mod args;
+mod catalog;
 mod clock;
 mod commands;
 pub mod config;
@@ -19,5 +20,6 @@ mod run;
 pub mod secrets;
 mod sending;
 mod session;
+mod signals;
 
 pub use run::main;

@@ -15,15 +15,17 @@ use super::args::{
     AdoptFrom, Args, Command, Common, InSandbox, Output, Portion, Providers, ProvidersCommand,
     Runs, RunsCommand, parse,
 };
+use super::catalog::catalog_of;
 use super::commands::{self, plan::Changes};
 use super::config::{Config, RunTable, variable};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::logging::{self, Verbosity};
 use super::output::Look;
-use super::session::{Asked, Session, catalog_of, colours, log_format};
+use super::session::{Asked, Session, colours, log_format};
 use crate::engine::{Observer, Silent};
 use crate::report::{Bars, ProgressLog};
+use crate::sandbox::Faults;
 
 /// Runs the program.
 #[must_use]
@@ -131,7 +133,11 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
                     ..Asked::default()
                 },
             )?;
-            commands::sandbox::run(&session, sandbox.port)
+            let faults = Faults {
+                kinds: sandbox.fault,
+                seed: sandbox.fault_seed,
+            };
+            commands::sandbox::run(&session, sandbox.port, faults)
         }
         Command::Runs(runs) => history(&common, runs),
         Command::Providers(providers) => catalogue(&common, providers),
@@ -161,7 +167,7 @@ fn history(common: &Common, runs: Runs) -> Result<ExitCode, Failure> {
 }
 
 fn catalogue(common: &Common, providers: Providers) -> Result<ExitCode, Failure> {
-    let catalog = catalog_of(common)?;
+    let catalog = || catalog_of(common);
     let look = |format| {
         look(
             common,
@@ -173,10 +179,12 @@ fn catalogue(common: &Common, providers: Providers) -> Result<ExitCode, Failure>
         )
     };
     match providers.show {
-        None => commands::providers::list(&catalog, look(providers.format)),
+        None => commands::providers::list(&catalog()?, look(providers.format)),
         Some(ProvidersCommand::Show { name, format }) => {
-            commands::providers::show(&catalog, &name, look(format))
+            commands::providers::show(&catalog()?, &name, look(format))
         }
+        // It needs no catalog: a folder that is wrong would keep it from loading.
+        Some(ProvidersCommand::Check { dir }) => commands::providers::check(&dir),
     }
 }
 

@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::lanes::{Destination, transports};
 use super::planning::Planned;
 use super::session::Session;
+use super::signals::Signals;
 use crate::engine::{
     ApplyLane, Lane, LaneEnd, Observer, Recorder, SentToday, Stop, Stopped, apply,
 };
@@ -29,6 +30,8 @@ pub(super) struct Sent {
     pub(super) store: Store,
     /// The error that ended the recording, if one did.
     pub(super) recorded: Result<(), StoreError>,
+    /// How the run ends, where a signal asked for it.
+    pub(super) interrupted: Option<ExitCode>,
     /// Per lane what became of it.
     pub(super) ends: BTreeMap<String, LaneEnd>,
 }
@@ -91,8 +94,15 @@ pub(super) fn send(
     observer: Arc<dyn Observer>,
     runtime: &Runtime,
 ) -> Result<Sent, Failure> {
+    let signals = runtime.block_on(async { Signals::listen() })?;
     let (recorder, recording) = Recorder::start(store, run);
-    let ends = runtime.block_on(apply(ready, recorder, observer, clock::clock()));
+    let ends = runtime.block_on(apply(
+        ready,
+        recorder,
+        observer,
+        clock::clock(),
+        &signals.interrupt,
+    ));
     let lost = || {
         Failure::say(
             ExitCode::Error,
@@ -104,17 +114,19 @@ pub(super) fn send(
         store,
         recorded,
         ends,
+        interrupted: signals.exit(),
     })
 }
 
-/// The exit code of a lane that ended early.
-pub(super) fn exit_of(stopped: &Stopped) -> ExitCode {
-    match stopped {
+/// The exit code of a lane that ended early; a signal has its own.
+pub(super) fn exit_of(stopped: &Stopped) -> Option<ExitCode> {
+    Some(match stopped {
         Stopped::Provider(Stop::Deferred, _) => ExitCode::Deferred,
         Stopped::Provider(Stop::Unusable, _) => ExitCode::Error,
         Stopped::Provider(Stop::Credentials, _) => ExitCode::Auth,
         Stopped::NotRecorded | Stopped::Plan(_) => ExitCode::Io,
-    }
+        Stopped::Interrupted => return None,
+    })
 }
 
 /// When the UTC day began: quotas of a day count from there.

@@ -5,20 +5,19 @@
 //! of the source, and knows where the state lies. It never sends.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
+use super::catalog::catalog_of;
 use super::config::{
     Color, Config, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues, UnusedColumns,
-    providers_dir, read_text,
 };
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::core::{FieldPath, Key, Policy, Problem, RecordKey, Scope};
 use crate::engine::{Digests, Keeping, Lane};
-use crate::provider::{Catalog, LeafRules, ProviderFiles, nearest};
+use crate::provider::{LeafRules, nearest};
 use crate::source::{Encoding, Input, Source, SourceSettings, Survey};
 use crate::store::{digest_key, existing_key, key_path};
 
@@ -52,51 +51,6 @@ pub(super) struct Opened {
     pub(super) warnings: Vec<Problem>,
     /// Whether white space around keys is removed.
     pub(super) trim: bool,
-}
-
-/// Reads the providers: the built-in ones and those of a folder.
-pub(super) fn catalog(folder: Option<&Path>) -> Result<Catalog, Failure> {
-    let Some(folder) = folder else {
-        return Ok(Catalog::load(&[])?);
-    };
-    let cannot = |what: &Path, error: std::io::Error| {
-        Failure::say(ExitCode::Config, format!("{}: {error}", what.display()))
-    };
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| cannot(folder, error))? {
-        let path = entry.map_err(|error| cannot(folder, error))?.path();
-        if path.join("provider.toml").is_file() {
-            folders.push(path);
-        }
-    }
-    // The folder given may be a provider's own.
-    if folder.join("provider.toml").is_file() {
-        folders.push(folder.to_owned());
-    }
-    folders.sort();
-    let read = |path: PathBuf| fs::read_to_string(&path).map_err(|error| cannot(&path, error));
-    let files = folders
-        .iter()
-        .map(|folder| {
-            Ok(ProviderFiles {
-                manifest: read(folder.join("provider.toml"))?,
-                contract: read(folder.join("contract.schema.json"))?,
-            })
-        })
-        .collect::<Result<Vec<_>, Failure>>()?;
-    Catalog::load(&files).map_err(|error| {
-        Failure::from(error).during(format!("the providers in {}", folder.display()))
-    })
-}
-
-/// The providers that a command line names, with those of the configuration's
-/// folder where there is one.
-pub(super) fn catalog_of(common: &Common) -> Result<Catalog, Failure> {
-    if let Some(folder) = &common.providers_dir {
-        return catalog(Some(folder));
-    }
-    let text = read_text(&common.config).unwrap_or_default();
-    catalog(providers_dir(&text, &common.config).as_deref())
 }
 
 impl Session {

@@ -33,6 +33,8 @@ pub struct Body {
     pub json: Json,
     /// The wire places we wrote: a violation elsewhere is not ours.
     pub ours: Vec<Vec<String>>,
+    /// The fields whose values are ours: in doubt until it is answered.
+    pub sent: Vec<FieldPath>,
     /// What the snapshot knows once this body is accepted.
     pub settled: Settled,
 }
@@ -129,6 +131,10 @@ pub fn complete(
         json.set_at(&id.at, id.json(with.remote_id));
         ours.push(id.at.clone());
     }
+    let sent = assignments
+        .iter()
+        .map(|(path, _)| (*path).clone())
+        .collect();
     for (path, value) in assignments {
         settled.values.retain(|(p, _)| p != path);
         settled.values.push((path.clone(), Some(value.clone())));
@@ -136,6 +142,7 @@ pub fn complete(
     Ok(Completed::Body(Box::new(Body {
         json,
         ours,
+        sent,
         settled,
     })))
 }
@@ -284,11 +291,14 @@ impl Reading {
             {
                 problems.push(immutable_problem(mapping));
             }
-            if with
+            // What is as we want it may be our own doing: an earlier attempt.
+            let wanted =
+                |c: &Change| c.field == *path && mapping.field.compare.equal(&c.after, &value);
+            let moved = with
                 .known
                 .get(path)
-                .is_some_and(|known| !known.equals(&mapping.field, &value, with.key))
-            {
+                .is_some_and(|known| !known.equals(&mapping.field, &value, with.key));
+            if moved && !draft.changes.iter().any(wanted) {
                 reading.settled.drifted.push(path.clone());
             }
             reading

@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer};
+use super::exchanger::Clock;
 use super::lane::Lane;
 use super::pacer::{Pacer, SentToday};
 use super::plan_file::{PlanFileError, PlanReader, open_update};
 use super::recorder::Recorder;
 use super::transport::Transport;
-use super::worker::{Clock, Worker};
+use super::worker::Worker;
 use crate::core::LaneCounts;
 
 /// One lane of a run.
@@ -44,19 +45,45 @@ impl<T> std::fmt::Debug for ApplyLane<T> {
     }
 }
 
+/// Somebody's wish that a run end: nothing more is begun, and what is under way
+/// is finished.
+#[derive(Clone, Debug)]
+pub struct Interrupt(watch::Receiver<bool>);
+
+impl Interrupt {
+    /// An interrupt, and what trips it.
+    #[must_use]
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (trip, tripped) = watch::channel(false);
+        (trip, Self(tripped))
+    }
+
+    /// Waits until it is tripped; for ever where nothing can trip it any more.
+    async fn tripped(mut self) {
+        if self.0.wait_for(|tripped| *tripped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// Applies a plan. Ends when every lane has ended.
 pub async fn apply<T: Transport + 'static>(
     lanes: Vec<ApplyLane<T>>,
     recorder: Recorder,
     observer: Arc<dyn Observer>,
     clock: Clock,
+    interrupt: &Interrupt,
 ) -> BTreeMap<String, LaneEnd> {
     let mut running = JoinSet::new();
     for lane in lanes {
         let (recorder, observer) = (recorder.clone(), Arc::clone(&observer));
+        let interrupt = interrupt.clone();
         running.spawn(async move {
             let name = lane.lane.name.clone();
-            (name, run_lane(lane, recorder, observer, clock).await)
+            (
+                name,
+                run_lane(lane, recorder, observer, clock, interrupt).await,
+            )
         });
     }
     drop(recorder);
@@ -78,6 +105,7 @@ async fn run_lane<T: Transport + 'static>(
     recorder: Recorder,
     observer: Arc<dyn Observer>,
     clock: Clock,
+    interrupt: Interrupt,
 ) -> LaneEnd {
     let name = lane.lane.name.clone();
     observer.observe(Event::LaneStarted {
@@ -97,6 +125,13 @@ async fn run_lane<T: Transport + 'static>(
         clock,
         lane.counts,
     ));
+    let listening = tokio::spawn({
+        let worker = Arc::clone(&worker);
+        async move {
+            interrupt.tripped().await;
+            worker.stop(Stopped::Interrupted);
+        }
+    });
     let mut rows = JoinSet::new();
     let mut plan = PlanReader::new(lane.plan);
     while !worker.has_stopped() {
@@ -125,6 +160,7 @@ async fn run_lane<T: Transport + 'static>(
     while let Some(ended) = rows.join_next().await {
         resume(ended);
     }
+    listening.abort();
     let end = worker.end();
     observer.observe(Event::LaneEnded {
         lane: name,

@@ -3,11 +3,10 @@
 //! The body is built from a read of this very attempt, never from an older
 //! one. What the provider already holds is not sent again.
 
-use super::decide::Stop;
-use super::ends::Stopped;
+use super::exchanger::LaneStopped;
 use super::journey::Journey;
 use super::transport::Transport;
-use super::worker::{LaneStopped, Step, Worker};
+use super::worker::{Step, Worker};
 use crate::core::{
     Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem,
     Response, Settled, complete, decode,
@@ -15,15 +14,9 @@ use crate::core::{
 use crate::provider::Asked;
 use crate::store::{Answer, Settlement, SnapshotWrite};
 
-/// What an attempt is to send, and what its acceptance settles.
-struct Load {
-    json: Json,
-    settled: Settled,
-}
-
 /// What building the body came to.
 enum Built {
-    Load(Load),
+    Body(Box<Body>),
     Ended,
 }
 
@@ -37,29 +30,25 @@ impl<T: Transport> Worker<T> {
                 Err(step) => return Ok(step),
             }
         };
-        let Load { json, settled } = match self.build(journey, record.as_ref()).await? {
-            Built::Load(load) => load,
+        let body = match self.build(journey, record.as_ref()).await? {
+            Built::Body(body) => body,
             Built::Ended => return Ok(Step::Ended),
         };
         let request = match self.lane().provider.update_request(
             &self.lane().settings,
             &journey.update.remote_id,
-            &json,
+            &body.json,
         ) {
             Ok(request) => request,
             Err(problem) => return self.invalid(journey, vec![problem]).await,
         };
-        let fields = settled
-            .values
-            .iter()
-            .map(|(path, _)| path.clone())
-            .collect();
         match self
-            .exchange(journey, Asked::Write, request, fields)
+            .exchange(journey, Asked::Write, request, in_doubt(&body))
             .await?
         {
             Step::Accepted(response, answer) => {
-                self.accepted(journey, &settled, &response, answer).await
+                self.accepted(journey, &body.settled, &response, answer)
+                    .await
             }
             other => Ok(other),
         }
@@ -94,40 +83,27 @@ impl<T: Transport> Worker<T> {
         }
     }
 
-    /// The record of a read, if it is the one that was asked for: building on
-    /// another one would write one client's values into another's record.
+    /// The record of a read, if it is the one that was asked for.
     async fn own_record(
         &self,
         journey: &Journey,
         response: &Response,
     ) -> Result<Result<Json, Step>, LaneStopped> {
-        let provider = &self.lane().provider;
-        let record = provider.record(response).unwrap_or_else(Json::object);
-        match provider.says_id(&record) {
-            Some(id) if id == journey.update.remote_id => Ok(Ok(record)),
-            Some(_) => {
-                let why = "a read was answered with another record than was asked for; nothing was sent for this row".to_owned();
-                self.stop(Stopped::Provider(Stop::Unusable, why));
-                Err(LaneStopped)
-            }
-            None if provider.manifest.list.is_none()
-                && !matches!(&record, Json::Object(members) if members.is_empty()) =>
-            {
-                Ok(Ok(record))
-            }
-            None => {
-                let mut settlement = self.settlement(journey, Outcome::Failed);
-                let problem = Problem::new(
-                    "E_UNREADABLE",
-                    "the provider's answer to the read holds no record with an id",
-                );
-                settlement.code = Some(problem.code.to_string());
-                settlement.message = Some(problem.message.clone());
-                settlement.problems = vec![problem];
-                self.record(settlement).await?;
-                Ok(Err(Step::Ended))
-            }
+        let record = self.lane().provider.record(response);
+        let record = record.unwrap_or_else(Json::object);
+        if self.is_own(&record, &journey.update.remote_id)? {
+            return Ok(Ok(record));
         }
+        let mut settlement = self.settlement(journey, Outcome::Failed);
+        let problem = Problem::new(
+            "E_UNREADABLE",
+            "the provider's answer to the read holds no record with an id",
+        );
+        settlement.code = Some(problem.code.to_string());
+        settlement.message = Some(problem.message.clone());
+        settlement.problems = vec![problem];
+        self.record(settlement).await?;
+        Ok(Err(Step::Ended))
     }
 
     /// The body: the plan's own where no read is needed, else completed now.
@@ -155,38 +131,23 @@ impl<T: Transport> Worker<T> {
             }
             Err(problems) => return self.invalid(journey, problems).await.map(|_| Built::Ended),
         };
-        let Body {
-            json,
-            ours,
-            settled,
-        } = *body;
         if record.is_none() {
             // The plan holds the exact body: it is sent as it was shown.
             if let Overlay::Clear(planned) = &journey.update.overlay {
-                return Ok(Built::Load(Load {
-                    json: planned.clone(),
-                    settled,
-                }));
+                let json = planned.clone();
+                return Ok(Built::Body(Box::new(Body { json, ..*body })));
             }
         }
-        let problems = super::body_problems(
-            lane,
-            &Body {
-                json: json.clone(),
-                ours,
-                settled: settled.clone(),
-            },
-            &journey.update.remote_id,
-        );
+        let problems = super::body_problems(lane, &body, &journey.update.remote_id);
         if !problems.is_empty() {
             return self.invalid(journey, problems).await.map(|_| Built::Ended);
         }
-        Ok(Built::Load(Load { json, settled }))
+        Ok(Built::Body(body))
     }
 
     /// The provider holds all of it: nothing is sent, what was read is kept.
     async fn already_so(&self, journey: &Journey, settled: &Settled) -> Result<(), LaneStopped> {
-        let (outcome, note) = if journey.in_doubt {
+        let (outcome, note) = if journey.tries.in_doubt {
             (
                 Outcome::Updated,
                 Some("an earlier attempt of this run had been applied".to_owned()),
@@ -209,6 +170,7 @@ impl<T: Transport> Worker<T> {
     ) -> Result<Step, LaneStopped> {
         let mut settlement = self.settlement(journey, Outcome::Updated);
         settlement.note = journey
+            .tries
             .in_doubt
             .then(|| "an earlier attempt of this run was in doubt".to_owned());
         self.keep(journey, settled, &mut settlement);
@@ -294,4 +256,16 @@ impl<T: Transport> Worker<T> {
         self.record(settlement).await?;
         Ok(Step::Ended)
     }
+}
+
+/// The fields that are unknown while the answer to this body is: those it sets,
+/// and those that it leaves unknown.
+fn in_doubt(body: &Body) -> Vec<FieldPath> {
+    let unknown = body
+        .settled
+        .values
+        .iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(path, _)| path.clone());
+    body.sent.iter().cloned().chain(unknown).collect()
 }

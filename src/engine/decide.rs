@@ -156,12 +156,12 @@ pub(super) fn nothing_in_words(nothing: NoResponse) -> &'static str {
 /// Another attempt where it is allowed, else the given end. A read has no
 /// effect: it may always be repeated, and its end is never in doubt.
 fn again(attempt: Attempt, refusal: Refusal, end: fn(Refusal) -> Action) -> Action {
-    let allowed = attempt.repeatable || attempt.asked == Asked::Read;
+    let allowed = attempt.repeatable || attempt.asked != Asked::Write;
     if allowed && attempt.number < ATTEMPTS {
         return Action::RetryAfter(backoff(attempt.number, attempt.share));
     }
     match attempt.asked {
-        Asked::Read => Action::Fail(refusal),
+        Asked::Read | Asked::List(_) => Action::Fail(refusal),
         Asked::Write if !allowed => Action::InDoubt(refusal),
         Asked::Write => end(refusal),
     }

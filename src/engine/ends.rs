@@ -21,6 +21,8 @@ pub enum Stopped {
     NotRecorded,
     /// The plan file could not be read.
     Plan(String),
+    /// Somebody asked the run to end.
+    Interrupted,
 }
 
 impl Stopped {
@@ -32,7 +34,7 @@ impl Stopped {
             Self::Provider(Stop::Deferred, _) => "deferred",
             Self::Provider(Stop::Unusable, _) => "the provider cannot be used",
             Self::Provider(Stop::Credentials, _) => "the credentials were refused",
-            Self::NotRecorded | Self::Plan(_) => return self.to_string(),
+            Self::NotRecorded | Self::Plan(_) | Self::Interrupted => return self.to_string(),
         };
         format!("{words}, as the report says")
     }
@@ -47,6 +49,7 @@ impl std::fmt::Display for Stopped {
                 write!(f, "the credentials were refused: {why}")
             }
             Self::NotRecorded => f.write_str("the state could not be written"),
+            Self::Interrupted => f.write_str("interrupted; what was under way is finished"),
             Self::Plan(why) => write!(f, "the plan could not be read: {why}"),
         }
     }

@@ -14,14 +14,7 @@ pub(super) struct Journey {
     pub(super) update: PlannedUpdate,
     pub(super) known: Option<SnapshotRow>,
     pub(super) began: Instant,
-    /// Attempts that count, of the row as a whole.
-    pub(super) number: u32,
-    /// Requests sent for the row: reads, writes.
-    pub(super) sent: [u32; 2],
-    pub(super) renewed: bool,
-    /// Whether an earlier attempt of this run may have been applied.
-    pub(super) in_doubt: bool,
-    pub(super) last: Option<Seen>,
+    pub(super) tries: Tries,
 }
 
 impl Journey {
@@ -30,6 +23,26 @@ impl Journey {
             update,
             known,
             began: Instant::now(),
+            tries: Tries::default(),
+        }
+    }
+}
+
+/// Where the attempts of one thing stand: of a row, or of a page.
+pub(super) struct Tries {
+    /// Attempts that count, from 1.
+    pub(super) number: u32,
+    /// Requests sent: reads, writes.
+    pub(super) sent: [u32; 2],
+    pub(super) renewed: bool,
+    /// Whether an earlier attempt of this run may have been applied.
+    pub(super) in_doubt: bool,
+    pub(super) last: Option<Seen>,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
             number: 1,
             sent: [0; 2],
             renewed: false,
@@ -37,7 +50,9 @@ impl Journey {
             last: None,
         }
     }
+}
 
+impl Tries {
     /// Counts one more request of this kind; the number of the try.
     pub(super) fn count(&mut self, asked: Asked) -> u32 {
         let tries = &mut self.sent[usize::from(asked == Asked::Write)];
@@ -46,7 +61,7 @@ impl Journey {
     }
 }
 
-/// The last answer of a row, for its outcome.
+/// The last answer, for an outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) status: Option<u16>,

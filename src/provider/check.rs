@@ -5,7 +5,7 @@
 
 use super::ProviderError;
 use super::contract::Contract;
-use super::manifest::{IdType, MANIFEST_FORMAT, Manifest, Mode, Scheme};
+use super::manifest::{IdType, MANIFEST_FORMAT, Manifest, Mode, Scheme, SettingType};
 use super::response::parse_wait;
 use crate::core::{BodyId, IdKind, Shape, Together, Whole};
 
@@ -16,17 +16,19 @@ pub(super) fn meaning(key: &str, why: &str) -> ProviderError {
     }
 }
 
-/// What serde cannot check: keys that only make sense with others.
-pub(super) fn check(manifest: &Manifest) -> Result<(), ProviderError> {
+/// What serde cannot check: keys that only make sense with others. All that
+/// is wrong is found at once.
+pub(super) fn check(manifest: &Manifest) -> Vec<ProviderError> {
+    let mut found = Vec::new();
     if manifest.format != MANIFEST_FORMAT {
-        return Err(meaning(
+        found.push(meaning(
             "format",
             "is not 1, the one format this version reads",
         ));
     }
     let name_fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     if manifest.name.is_empty() || !manifest.name.chars().all(name_fits) {
-        return Err(meaning(
+        found.push(meaning(
             "name",
             "may hold lower-case letters, digits, `-` and `_` only",
         ));
@@ -40,19 +42,19 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ProviderError> {
         }
     };
     if !complete {
-        return Err(meaning(
+        found.push(meaning(
             "auth",
             "lacks a key that its scheme needs (token; header; token_url, username and password)",
         ));
     }
     if manifest.id.kind == IdType::Integer && manifest.id.pattern.is_some() {
-        return Err(meaning(
+        found.push(meaning(
             "id.pattern",
             "is for ids of type string; an integer has one form",
         ));
     }
     if manifest.id.body.is_none() && !manifest.update.url.contains("{id}") {
-        return Err(meaning(
+        found.push(meaning(
             "update.url",
             "holds no `{id}`, and no `id.body` says where else the id is written",
         ));
@@ -61,13 +63,13 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ProviderError> {
         || !manifest.update.whole.is_empty()
         || !manifest.update.together.is_empty();
     if needs_read && manifest.read.is_none() {
-        return Err(meaning(
+        found.push(meaning(
             "read",
             "is needed: what is sent complete is built from a fresh read",
         ));
     }
     if manifest.update.mode == Mode::Replace && !manifest.update.whole.is_empty() {
-        return Err(meaning(
+        found.push(meaning(
             "update.whole",
             "says nothing under mode `replace`: the whole record is sent",
         ));
@@ -79,23 +81,35 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ProviderError> {
         .filter_map(|rule| rule.wait.as_deref())
         .any(|wait| parse_wait(wait).is_none())
     {
-        return Err(meaning(
+        found.push(meaning(
             "response.rule.wait",
             "is not a duration, for example `30s`",
         ));
     }
-    check_limits(manifest)?;
+    found.extend(check_limits(manifest).err());
+    found.extend(check_list(manifest).err());
+    if manifest
+        .settings
+        .get("base_url")
+        .is_none_or(|setting| setting.kind != SettingType::Url)
+    {
+        found.push(meaning(
+            "settings.base_url",
+            "is missing: a setting of type url with which every URL begins",
+        ));
+    }
     for url in [
         Some(&manifest.update.url),
         manifest.read.as_ref().map(|r| &r.url),
+        manifest.list.as_ref().map(|list| &list.url),
         manifest.auth.token_url.as_ref(),
     ]
     .into_iter()
     .flatten()
     {
-        check_template(url, manifest)?;
+        found.extend(check_template(url, manifest).err());
     }
-    Ok(())
+    found
 }
 
 /// One table of limits, or one per value of a setting; every window admits calls.
@@ -133,8 +147,53 @@ fn check_limits(manifest: &Manifest) -> Result<(), ProviderError> {
     Ok(())
 }
 
+/// A list can be asked for page by page, and its answers can be understood.
+fn check_list(manifest: &Manifest) -> Result<(), ProviderError> {
+    let Some(list) = &manifest.list else {
+        return Ok(());
+    };
+    if list.url.contains("{id}") || list.url.contains('?') {
+        return Err(meaning(
+            "list.url",
+            "may hold no `{id}` and no `?`: parameters belong in `list.query` and `list.page`",
+        ));
+    }
+    if list.id.tokens().is_empty() {
+        return Err(meaning("list.id", "is the whole record, which is no id"));
+    }
+    let Some(page) = &list.page else {
+        return Ok(());
+    };
+    if page.size == 0 {
+        return Err(meaning("list.page.size", "admits no record at all"));
+    }
+    let params = [Some(&page.param), page.size_param.as_ref()];
+    if page.size_param.as_ref() == Some(&page.param)
+        || params
+            .into_iter()
+            .flatten()
+            .any(|param| list.query.contains_key(param))
+    {
+        return Err(meaning(
+            "list.page",
+            "names a parameter that is used for something else",
+        ));
+    }
+    let ends = [&page.pages, &page.total, &page.more];
+    if list.items.tokens().is_empty() && ends.into_iter().any(Option::is_some) {
+        return Err(meaning(
+            "list.items",
+            "is the whole answer, so nothing beside it can tell where the pages end",
+        ));
+    }
+    Ok(())
+}
+
 /// Every `{name}` of a URL template is a setting or the id.
 fn check_template(template: &str, manifest: &Manifest) -> Result<(), ProviderError> {
+    if !template.starts_with("{base_url}") {
+        return Err(meaning("url", "does not begin with `{base_url}`"));
+    }
     for part in template.split('{').skip(1) {
         let name = part.split('}').next().unwrap_or_default();
         if name != "id" && !manifest.settings.contains_key(name) {
@@ -225,4 +284,25 @@ pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, P
         groups: groups.collect(),
         id,
     })
+}
+
+/// Pointers of the manifest that name no member of the record.
+pub(super) fn check_pointers(manifest: &Manifest, contract: &Contract) -> Vec<ProviderError> {
+    let update = &manifest.update;
+    let groups = update.together.iter().flat_map(|group| {
+        let condition = group.when.iter().map(|when| &when.pointer);
+        group.members.iter().chain(condition)
+    });
+    let keyed = groups
+        .map(|pointer| ("update.together", pointer))
+        .chain(manifest.id.body.iter().map(|pointer| ("id.body", pointer)));
+    keyed
+        .filter(|(_, pointer)| contract.writable(pointer.tokens()).is_none())
+        .map(|(key, pointer)| {
+            meaning(
+                key,
+                &format!("names `{pointer}`, a member that the contract does not list"),
+            )
+        })
+        .collect()
 }

@@ -82,7 +82,7 @@ fn read(
         }
     };
     let text = match (text.is_empty(), &source.default, source.blank) {
-        (false, ..) => text,
+        (false, ..) => intact(text)?,
         (true, Some(default), _) => default.clone(),
         (true, None, Blank::Keep) => return Ok(Desired::Keep),
         (true, None, Blank::Clear) => return Ok(cleared(kind, clear)),
@@ -108,6 +108,20 @@ fn read(
                 .collect::<Result<Vec<Value>, Refusal>>()
                 .map(|items| Desired::Set(Value::Array(items)))
         }
+    }
+}
+
+/// Text that was damaged on its way, or that steers a terminal, is not what
+/// anybody meant to send. Tabs and line breaks are text.
+fn intact(text: String) -> Result<String, Refusal> {
+    let steers = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    match text.chars().find(|c| *c == '\u{FFFD}' || steers(*c)) {
+        None => Ok(text),
+        Some('\u{FFFD}') => refuse(
+            "E_REPLACEMENT_CHAR",
+            "holds U+FFFD: the original character was lost in an earlier conversion",
+        ),
+        Some(_) => refuse("E_CONTROL_CHAR", "holds a control character"),
     }
 }
 

@@ -12,6 +12,7 @@ mod contract;
 mod field;
 mod leaf;
 mod manifest;
+mod paging;
 mod request;
 mod response;
 mod rule;
@@ -33,6 +34,7 @@ pub use manifest::{
     MANIFEST_FORMAT, Manifest, Mode, Page, PageBy, Quota, Read, RequestHeaders, ResponseRules,
     Rule, Scheme, Setting, SettingType, Then, TogetherTable, Update, UpdateMethod, Window,
 };
+pub use paging::{ListPage, Position};
 pub use request::TokenEndpoint;
 pub use response::{Answer, Asked, Refusal};
 pub use rule::NamedCheck;
@@ -40,7 +42,7 @@ pub use schema::ContractError;
 pub use settings::{SettingProblem, Settings, is_loopback};
 pub use violation::Violation;
 
-use check::{check, meaning, shape};
+use check::{check, check_pointers, meaning, shape};
 use rule::check_rules;
 
 use crate::core::{Shape, sha256_hex};
@@ -91,23 +93,44 @@ pub enum ProviderError {
 impl Provider {
     /// Makes a provider of its two files.
     pub fn new(manifest: &str, contract: &str) -> Result<Self, ProviderError> {
-        let parsed: Manifest =
-            toml::from_str(manifest).map_err(|error| ProviderError::Manifest(error.to_string()))?;
-        check(&parsed)?;
+        let parsed = read_manifest(manifest)?;
         let compiled = Contract::parse(contract)?;
+        let wrong = check(&parsed)
+            .into_iter()
+            .chain(check_pointers(&parsed, &compiled));
+        if let Some(first) = wrong.into_iter().next() {
+            return Err(first);
+        }
         let shape = shape(&parsed, &compiled)?;
         check_rules(&parsed.check, &compiled)?;
-        let pattern = parsed.id.pattern.clone().unwrap_or_else(|| ".+".to_owned());
-        let id_rule = jsonschema::draft202012::new(&json!({ "pattern": pattern }))
-            .map_err(|_| meaning("id.pattern", "is not a regular expression"))?;
         Ok(Self {
+            id_rule: id_rule(&parsed)?,
             manifest: parsed,
             contract: compiled,
             shape,
             manifest_sha256: sha256_hex(manifest.as_bytes()),
             contract_sha256: sha256_hex(contract.as_bytes()),
-            id_rule,
         })
+    }
+
+    /// All that keeps two files from being a provider; nothing where they are
+    /// one.
+    #[must_use]
+    pub fn findings(manifest: &str, contract: &str) -> Vec<ProviderError> {
+        let (manifest, contract) = (read_manifest(manifest), Contract::parse(contract));
+        let mut found = Vec::new();
+        if let Ok(manifest) = &manifest {
+            found.extend(check(manifest));
+            found.extend(id_rule(manifest).err());
+        }
+        if let (Ok(manifest), Ok(contract)) = (&manifest, &contract) {
+            found.extend(check_pointers(manifest, contract));
+            found.extend(shape(manifest, contract).err());
+            found.extend(check_rules(&manifest.check, contract).err());
+        }
+        found.extend(manifest.err());
+        found.extend(contract.err().map(ProviderError::from));
+        found
     }
 
     /// The provider's name.
@@ -146,4 +169,15 @@ impl Provider {
             concurrency: table.concurrency.unwrap_or(1),
         })
     }
+}
+
+fn read_manifest(text: &str) -> Result<Manifest, ProviderError> {
+    toml::from_str(text).map_err(|error| ProviderError::Manifest(error.to_string()))
+}
+
+/// What a remote id must match.
+fn id_rule(manifest: &Manifest) -> Result<Validator, ProviderError> {
+    let pattern = manifest.id.pattern.as_deref().unwrap_or(".+");
+    jsonschema::draft202012::new(&json!({ "pattern": pattern }))
+        .map_err(|_| meaning("id.pattern", "is not a regular expression"))
 }

@@ -103,12 +103,12 @@ impl Provider {
         }))
     }
 
-    fn headers(&self, settings: &Settings) -> Vec<(String, String)> {
+    pub(super) fn headers(&self, settings: &Settings) -> Vec<(String, String)> {
         fill_headers(&self.manifest.request.headers, settings)
     }
 
     /// Fills a URL template: the base URL as it is, all else as one segment.
-    fn url(
+    pub(super) fn url(
         &self,
         template: &str,
         settings: &Settings,
@@ -143,7 +143,7 @@ impl Provider {
     }
 }
 
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 

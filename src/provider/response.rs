@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Provider;
 use super::manifest::{Condition, ErrorsShape, Rule, Then};
+use super::paging::Position;
 use crate::core::{Json, Response};
 
 /// The longest server text that is kept, in characters.
@@ -23,6 +24,8 @@ pub enum Asked {
     Write,
     /// A record.
     Read,
+    /// The page of the list of records that begins here.
+    List(Position),
 }
 
 /// What an answer means for the row, or for the whole lane.
@@ -121,6 +124,12 @@ impl Provider {
         refusal: Refusal,
     ) -> Answer {
         let rules = &self.manifest.response;
+        if let (Asked::List(position), Some(body)) = (asked, body) {
+            return match self.judge_page(body, position) {
+                Ok(_) => Answer::Accepted,
+                Err(refusal) => Answer::Unreadable(refusal),
+            };
+        }
         let Some(body) = body.filter(|body| matches!(body, Json::Object(_))) else {
             return Answer::Unreadable(Refusal::new(format!(
                 "the answer {status} holds no JSON object"

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::core::{BodyId, IdKind, Json, Pointer};
 use crate::provider::{ErrorsShape, IdType, Provider, Then};
 
+/// The content type of JSON.
+pub(super) const JSON: &str = "application/json";
 /// The most errors by field that one answer tells.
 const FIELDS: usize = 50;
 
@@ -17,6 +19,8 @@ const FIELDS: usize = 50;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
+    /// The content type.
+    pub(super) kind: &'static str,
     pub(super) body: String,
 }
 
@@ -25,11 +29,22 @@ impl Reply {
         Self::tree(status, &Json::from_value(body))
     }
 
-    fn tree(status: u16, body: &Json) -> Self {
+    pub(super) fn tree(status: u16, body: &Json) -> Self {
         Self {
             status,
             headers: Vec::new(),
+            kind: JSON,
             body: body.to_text(),
+        }
+    }
+
+    /// A page for people, as something between client and provider sends it.
+    pub(super) fn page() -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            kind: "text/html",
+            body: "<!doctype html><title>Sandbox</title><p>This is not the provider.".to_owned(),
         }
     }
 

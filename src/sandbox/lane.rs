@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
@@ -13,7 +14,10 @@ use tokio::time::Instant;
 use super::access::{Access, Credentials, header};
 use super::answer::{self, Reply};
 use super::apply::apply;
+use super::fault::FaultKind;
+use super::held::Held;
 use super::judge::judge;
+use super::list;
 use super::records::RecordsFile;
 use super::route::{Matched, Route, Serves, routes};
 use super::throttle::Throttle;
@@ -31,6 +35,8 @@ pub(super) struct Call<'a> {
     pub(super) method: &'a str,
     /// The decoded segments of the path below the lane's prefix.
     pub(super) segments: &'a [String],
+    /// The query, as it came.
+    pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
     /// The body; `None` where it is larger than the cap or was cut off.
     pub(super) body: Option<&'a [u8]>,
@@ -45,7 +51,7 @@ pub(super) struct Lane {
     routes: Vec<Route>,
     access: Access,
     throttle: Throttle,
-    records: BTreeMap<String, Json>,
+    records: Held,
     commands: BTreeMap<String, BTreeMap<String, u64>>,
     file: Option<Arc<Mutex<RecordsFile>>>,
     unknown_ids: UnknownIds,
@@ -54,7 +60,7 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(
         lane: SandboxLane,
-        records: BTreeMap<String, Json>,
+        records: Held,
         file: Option<Arc<Mutex<RecordsFile>>>,
         unknown_ids: UnknownIds,
     ) -> Result<Self, SandboxError> {
@@ -134,10 +140,27 @@ impl Lane {
         }
         match serves {
             Serves::Update => self.update(id, call),
+            Serves::List => list::page(&self.provider, &self.records, call.query),
             Serves::Read | Serves::Token => match id.and_then(|id| self.find(&id)) {
                 Some(record) => answer::record(&self.provider, &record),
                 None => self.not_found(),
             },
+        }
+    }
+
+    /// The answer of a server that does not get as far as the request, for
+    /// those faults that have one.
+    pub(super) fn failed(&self, fault: FaultKind) -> Option<Reply> {
+        let refusal = |status, why| answer::refusal(&self.provider, status, why, &[]);
+        match fault {
+            FaultKind::ServerError => Some(refusal(500, "the sandbox was asked to fail")),
+            FaultKind::Unavailable => Some(refusal(503, "the sandbox was asked to be down")),
+            FaultKind::Throttle => Some(answer::throttled(&self.provider, Duration::from_secs(1))),
+            FaultKind::Html => Some(Reply::page()),
+            FaultKind::ResetBefore
+            | FaultKind::ResetAfter
+            | FaultKind::Timeout
+            | FaultKind::Truncated => None,
         }
     }
 
@@ -277,7 +300,7 @@ impl Lane {
             "settings": self.settings.all().collect::<BTreeMap<_, _>>(),
             "routes": served,
             "records": self.records.len(),
-            "an_id": self.records.keys().next(),
+            "an_id": self.records.first(),
         })
     }
 }

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use super::fault::FaultKind;
+
 /// How many requests are kept.
 const ENTRIES: usize = 10_000;
 /// How many bytes of bodies, paths and headers are kept.
@@ -30,8 +32,10 @@ pub struct LoggedRequest {
     pub headers: Vec<(String, String)>,
     /// The body as text; masked where it holds credentials.
     pub body: String,
-    /// The status of the answer.
+    /// The status of the answer; 0 where the client saw none.
     pub status: u16,
+    /// The chosen fault that struck it.
+    pub fault: Option<FaultKind>,
     /// When it was answered, in milliseconds since the sandbox started.
     pub at_ms: u64,
 }
@@ -61,7 +65,8 @@ impl LoggedRequest {
         }
         json!({
             "n": self.n, "lane": self.lane, "method": self.method, "path": self.path,
-            "headers": headers, "body": self.body, "status": self.status, "at_ms": self.at_ms,
+            "headers": headers, "body": self.body, "status": self.status,
+            "fault": self.fault.map(FaultKind::name), "at_ms": self.at_ms,
         })
     }
 
@@ -113,6 +118,7 @@ mod tests {
             headers: Vec::new(),
             body: "x".repeat(bytes),
             status: 200,
+            fault: None,
             at_ms: 0,
         };
         let mut log = Log::default();

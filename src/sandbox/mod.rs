@@ -9,8 +9,12 @@
 mod access;
 mod answer;
 mod apply;
+mod cut;
+mod fault;
+mod held;
 mod judge;
 mod lane;
+mod list;
 mod log;
 mod minimal;
 mod percent;
@@ -34,9 +38,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use access::Credentials;
+pub use fault::{Fault, FaultError, FaultKind, Faults};
 pub use log::LoggedRequest;
 pub use seed::Seed;
 
+use cut::Cuttable;
+use held::Held;
 use lane::Lane;
 use records::RecordsFile;
 use serve::Shared;
@@ -65,6 +72,8 @@ pub struct SandboxSettings {
     pub records_file: Option<PathBuf>,
     /// What becomes of an id that no record has.
     pub unknown_ids: UnknownIds,
+    /// What shall go wrong.
+    pub faults: Faults,
 }
 
 /// One lane to serve.
@@ -131,6 +140,7 @@ impl Sandbox {
             mut seed,
             records_file,
             unknown_ids,
+            faults,
         } = settings;
         let (file, mut kept) = match records_file {
             Some(path) => {
@@ -145,10 +155,10 @@ impl Sandbox {
             if served.iter().any(|(other, _)| *other == name) {
                 return Err(lane_error(&name, "there are two of this name"));
             }
-            let mut records = match &mut seed {
-                Some(seed) => seed.take(&name, &lane.provider)?,
-                None => BTreeMap::new(),
-            };
+            let mut records = Held::default();
+            if let Some(seed) = &mut seed {
+                records.extend(seed.take(&name, &lane.provider)?);
+            }
             records.extend(kept.remove(&name).unwrap_or_default());
             let lane = Lane::new(lane, records, file.clone(), unknown_ids)?;
             served.push((name, Mutex::new(lane)));
@@ -158,9 +168,13 @@ impl Sandbox {
             .await
             .map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let shared = Arc::new(Shared::new(address, served));
+        let shared = Arc::new(Shared::new(address, served, faults));
         let (stopping, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve::serve(listener, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(serve::serve(
+            Cuttable(listener),
+            Arc::clone(&shared),
+            stopped,
+        ));
         Ok(Running {
             address,
             shared,

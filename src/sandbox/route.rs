@@ -13,6 +13,8 @@ use crate::provider::{Provider, SettingType, Settings};
 pub(super) enum Serves {
     /// A record by its id.
     Read,
+    /// A page of the records.
+    List,
     /// An update of a record.
     Update,
     /// Access tokens.
@@ -53,6 +55,10 @@ pub(super) fn routes(
         .read
         .as_ref()
         .map(|read| (Method::Get, &read.url, Serves::Read));
+    let list = manifest
+        .list
+        .as_ref()
+        .map(|list| (Method::Get, &list.url, Serves::List));
     let update = Some((
         Method::from(manifest.update.method),
         &manifest.update.url,
@@ -63,7 +69,8 @@ pub(super) fn routes(
         .token_url
         .as_ref()
         .map(|url| (Method::Post, url, Serves::Token));
-    [read, update, token]
+    // The list comes first: its path has no id in it, so it is the exact one.
+    [list, read, update, token]
         .into_iter()
         .flatten()
         .map(|(method, url, serves)| {

@@ -4,7 +4,7 @@
 //! A record without an id of the right form is an error: it could never be
 //! reached, and a seed that is silently short would mislead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::SandboxError;
 use super::answer::{id_place, id_text};
@@ -36,13 +36,14 @@ impl Seed {
             .map(Self)
     }
 
-    /// Takes out the records of a lane, by their ids.
+    /// Takes out the records of a lane with their ids, in the order of the file.
     pub(super) fn take(
         &mut self,
         lane: &str,
         provider: &Provider,
-    ) -> Result<BTreeMap<String, Json>, SandboxError> {
-        let mut by_id = BTreeMap::new();
+    ) -> Result<Vec<(String, Json)>, SandboxError> {
+        let mut ids = BTreeSet::new();
+        let mut records = Vec::new();
         for (index, record) in self.0.remove(lane).into_iter().flatten().enumerate() {
             let wrong = |why: &str| {
                 SandboxError::Seed(format!("has at `{lane}`, record {}, {why}", index + 1))
@@ -52,10 +53,11 @@ impl Seed {
                 .and_then(id_text)
                 .filter(|id| provider.check_id(id).is_ok())
                 .ok_or_else(|| wrong("no id of the provider's form"))?;
-            if by_id.insert(id, record).is_some() {
+            if !ids.insert(id.clone()) {
                 return Err(wrong("an id that another record has already"));
             }
+            records.push((id, record));
         }
-        Ok(by_id)
+        Ok(records)
     }
 }

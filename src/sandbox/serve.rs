@@ -5,22 +5,24 @@
 //! read the records through a name that points here.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::access::header;
-use super::answer::Reply;
+use super::answer::{JSON, Reply};
+use super::cut::{Cut, Cuttable};
+use super::fault::{FaultKind, Faults};
 use super::lane::{Call, Lane};
 use super::log::{Log, LoggedRequest, MASK};
 use super::{lock, percent};
@@ -36,6 +38,19 @@ pub(super) struct Shared {
     address: SocketAddr,
     pub(super) lanes: Vec<(String, Mutex<Lane>)>,
     pub(super) log: Mutex<Log>,
+    faults: Faults,
+    /// The number of the last request that a fault could strike.
+    strikable: AtomicU64,
+}
+
+/// What the log needs to know of a request's lane.
+#[derive(Clone, Copy, Default)]
+struct Served<'a> {
+    lane: &'a str,
+    secret_header: &'a str,
+    /// Whether the body holds credentials.
+    secret_body: bool,
+    fault: Option<FaultKind>,
 }
 
 /// The base URL of a lane.
@@ -44,23 +59,24 @@ pub(super) fn base_url(address: SocketAddr, lane: &str) -> String {
 }
 
 /// Serves until the other end is dropped or says so.
-pub(super) async fn serve(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    stopped: oneshot::Receiver<()>,
-) {
+pub(super) async fn serve(listener: Cuttable, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     let router = Router::new().fallback(handle).with_state(shared);
+    let service = router.into_make_service_with_connect_info::<Cut>();
     let until = async {
         // Both a word and a dropped sender mean the end.
         let _ = stopped.await;
     };
     // Accept errors are retried inside; there is nobody to tell of another end.
-    let _ = axum::serve(listener, router)
+    let _ = axum::serve(listener, service)
         .with_graceful_shutdown(until)
         .await;
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let announced = header(&parts.headers, CONTENT_LENGTH.as_str())
         .and_then(|length| length.parse::<usize>().ok());
@@ -69,13 +85,21 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     } else {
         to_bytes(body, BODY_CAP).await.ok()
     };
-    http(shared.answer(&parts, body.as_deref()))
+    let (reply, fault) = shared.answer(&parts, body.as_deref());
+    match fault {
+        Some(FaultKind::ResetBefore | FaultKind::ResetAfter) => cut.reset(),
+        Some(FaultKind::Truncated) => cut.halve(),
+        // It ends when the client goes away.
+        Some(FaultKind::Timeout) => std::future::pending().await,
+        _ => {}
+    }
+    http(reply)
 }
 
 fn http(reply: Reply) -> Response {
     let mut response = Response::builder()
         .status(reply.status)
-        .header(CONTENT_TYPE, "application/json");
+        .header(CONTENT_TYPE, reply.kind);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
@@ -88,18 +112,27 @@ fn http(reply: Reply) -> Response {
 }
 
 impl Shared {
-    pub(super) fn new(address: SocketAddr, lanes: Vec<(String, Mutex<Lane>)>) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        lanes: Vec<(String, Mutex<Lane>)>,
+        faults: Faults,
+    ) -> Self {
         Self {
             started: Instant::now(),
             address,
             lanes,
             log: Mutex::new(Log::default()),
+            faults,
+            strikable: AtomicU64::default(),
         }
     }
 
-    fn answer(&self, parts: &Parts, body: Option<&[u8]>) -> Reply {
+    /// The answer to a request, and the fault that struck it.
+    fn answer(&self, parts: &Parts, body: Option<&[u8]>) -> (Reply, Option<FaultKind>) {
+        let own = |reply| (reply, None);
         if !names_loopback(&parts.headers) {
-            return Reply::plain(403, "the sandbox answers to 127.0.0.1 and localhost only");
+            let why = "the sandbox answers to 127.0.0.1 and localhost only";
+            return own(Reply::plain(403, why));
         }
         let path = parts.uri.path();
         let decoded: Option<Vec<String>> = path
@@ -107,13 +140,13 @@ impl Shared {
             .and_then(|path| path.split('/').map(percent::decode).collect());
         let Some(segments) = decoded else {
             let reply = Reply::plain(400, "the path is not valid percent-encoded UTF-8");
-            self.note(parts, body, None, reply.status);
-            return reply;
+            self.note(parts, body, Served::default(), reply.status);
+            return own(reply);
         };
         let is_get = parts.method.as_str() == "GET";
         match segments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            [""] if is_get => return self.index(),
-            [OWN_PREFIX, ref page @ ..] if is_get => return self.own_page(page),
+            [""] if is_get => return own(self.index()),
+            [OWN_PREFIX, ref page @ ..] if is_get => return own(self.own_page(page)),
             _ => {}
         }
         let lane = segments
@@ -121,33 +154,50 @@ impl Shared {
             .and_then(|(name, rest)| Some((self.lanes.iter().find(|(n, _)| n == name)?, rest)));
         let Some(((name, lane), segments)) = lane else {
             let reply = Reply::plain(404, "there is no such lane; `GET /` lists them");
-            self.note(parts, body, None, reply.status);
-            return reply;
+            self.note(parts, body, Served::default(), reply.status);
+            return own(reply);
         };
         let mut lane = lock(lane);
-        let reply = lane.answer(Call {
-            method: parts.method.as_str(),
-            segments,
-            headers: &parts.headers,
-            body,
-            now: Instant::now(),
-        });
         let secret_body = lane.is_token_path(segments);
-        let served = Some((name.as_str(), lane.secret_header(), secret_body));
-        self.note(parts, body, served, reply.status);
-        reply
+        let fault = if secret_body { None } else { self.strike() };
+        let failed = fault.filter(|fault| !fault.applies());
+        let reply = match failed {
+            Some(fault) => lane.failed(fault).unwrap_or_else(Reply::page),
+            None => lane.answer(Call {
+                method: parts.method.as_str(),
+                segments,
+                query: parts.uri.query(),
+                headers: &parts.headers,
+                body,
+                now: Instant::now(),
+            }),
+        };
+        let served = Served {
+            lane: name,
+            secret_header: lane.secret_header(),
+            secret_body,
+            fault,
+        };
+        let is_silent = fault.is_some_and(FaultKind::is_silent);
+        let status = if is_silent { 0 } else { reply.status };
+        self.note(parts, body, served, status);
+        (reply, fault)
     }
 
-    /// Logs a request; `served` is the lane, its secret header, and whether the
-    /// body holds credentials.
-    fn note(
-        &self,
-        parts: &Parts,
-        body: Option<&[u8]>,
-        served: Option<(&str, &str, bool)>,
-        status: u16,
-    ) {
-        let (lane, secret_header, secret_body) = served.unwrap_or_default();
+    /// What goes wrong with the next request to a lane.
+    fn strike(&self) -> Option<FaultKind> {
+        let number = self.strikable.fetch_add(1, Ordering::Relaxed) + 1;
+        self.faults.strike(number)
+    }
+
+    /// Logs a request.
+    fn note(&self, parts: &Parts, body: Option<&[u8]>, served: Served<'_>, status: u16) {
+        let Served {
+            lane,
+            secret_header,
+            secret_body,
+            fault,
+        } = served;
         // Forms are how passwords travel, also to a path that is mistyped.
         let form = header(&parts.headers, CONTENT_TYPE.as_str())
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("form"));
@@ -180,6 +230,7 @@ impl Shared {
                 None => String::new(),
             },
             status,
+            fault,
             at_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
     }
@@ -216,6 +267,7 @@ impl Shared {
                     Some(record) => Reply {
                         status: 200,
                         headers: Vec::new(),
+                        kind: JSON,
                         body: record.to_text(),
                     },
                     None => Reply::plain(404, "this lane holds no record of this id"),

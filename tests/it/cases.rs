@@ -35,6 +35,11 @@ fn nexudus_is_updated_as_its_documents_say() {
 }
 
 #[test]
+fn the_sample_of_an_own_provider_is_updated_as_its_documents_say() {
+    judge_folder("samples/custom-provider/cases", 3);
+}
+
+#[test]
 fn placio_is_updated_as_its_documents_say() {
     judge_all("placio", 22);
 }
@@ -51,8 +56,11 @@ fn weel_is_updated_as_its_documents_say() {
 
 /// Judges every case of a provider, and that none went missing.
 fn judge_all(provider: &str, at_least: usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let folders = sorted(&folder.join(provider));
+    judge_folder(&format!("tests/cases/{provider}"), at_least);
+}
+
+fn judge_folder(place: &str, at_least: usize) {
+    let folders = sorted(&Path::new(env!("CARGO_MANIFEST_DIR")).join(place));
     assert!(folders.len() >= at_least, "{} cases", folders.len());
     let mut report = String::new();
     for (index, folder) in folders.iter().enumerate() {
@@ -62,7 +70,7 @@ fn judge_all(provider: &str, at_least: usize) {
         }
         if !found.is_empty() {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            report = report + "\n" + provider + "/" + &name + "\n";
+            report = report + "\n" + place + "/" + &name + "\n";
             for difference in found {
                 report = report + "  " + &difference.replace('\n', "\n  ") + "\n";
             }

@@ -11,4 +11,5 @@ mod refused;
 mod rows;
 mod secrecy;
 mod selection;
+mod signals;
 mod snapshot;

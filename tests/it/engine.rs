@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, LaneCounts, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    ApplyLane, Clock, Generation, LaneEnd, Recorder, Renewal, SentToday, Silent, Stop, Stopped,
-    Transport, apply,
+    ApplyLane, Clock, Generation, Interrupt, LaneEnd, Recorder, Renewal, SentToday, Silent, Stop,
+    Stopped, Transport, apply,
 };
 use clientsync::store::{RunStart, Store};
 use tempfile::TempDir;
@@ -195,7 +195,14 @@ impl Folder {
             now: || "2026-01-01T00:00:00Z".parse().unwrap(),
             share: || 0.5,
         };
-        let ends = apply(ready.collect(), handle, Arc::new(Silent), clock).await;
+        let ends = apply(
+            ready.collect(),
+            handle,
+            Arc::new(Silent),
+            clock,
+            &Interrupt::new().1,
+        )
+        .await;
         recorder.finish().unwrap().1.unwrap();
         assert!(ends.values().all(|end| end.counts.adds_up()));
         ends

@@ -10,11 +10,15 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod custom_provider;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_tokens;
+#[cfg(test)]
+mod paging;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
@@ -25,6 +29,8 @@ mod properties;
 mod providers;
 #[cfg(test)]
 mod quickstart;
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
@@ -39,5 +45,7 @@ mod store;
 mod support;
 #[cfg(test)]
 mod third_party;
+#[cfg(test)]
+mod vendor_sdk;
 #[cfg(test)]
 mod wire;

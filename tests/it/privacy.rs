@@ -310,17 +310,20 @@ fn a_cell_that_cannot_be_used_is_not_repeated_in_a_log() {
 }
 
 #[test]
-fn a_secret_is_in_no_command_line_and_no_environment_of_a_child() {
-    // The secret command gets neither the other secrets nor a prompt.
+fn what_a_secret_command_says_beside_the_secret_is_not_shown() {
     let remote = Remote::accepting();
     let workdir = Workdir::with(&remote.url(), FIELDS, &rows()).token(Some(TOKEN));
-    workdir.edit(
-        "clientsync.toml",
-        "token_env = \"E2E_TOKEN\"",
-        "token_command = \"export -p >&2; export -p > seen; echo other\"",
-    );
-    let ran = workdir.run(&SYNC);
-    assert_eq!(ran.code, 0, "{ran:#?}");
+    let reference = "token_env = \"E2E_TOKEN\"";
+    let command = "token_command = \"export -p >&2; echo other\"";
+    workdir.edit("clientsync.toml", reference, command);
+    let ran = workdir.expect(0, &SYNC);
     assert_eq!(remote.hits()[0].header("authorization"), Some("other"));
-    assert!(!ran.stderr.contains(TOKEN_VARIABLE), "{ran:#?}");
+    assert!(!ran.said().contains(TOKEN_VARIABLE), "{ran:#?}");
+    assert_private(
+        "a command",
+        &workdir,
+        &ran,
+        &[TOKEN, "other"],
+        &["clientsync.toml"],
+    );
 }

@@ -7,7 +7,8 @@ use std::fs;
 use clientsync::core::Json;
 use serde_json::{Value, json};
 
-use crate::support::program::{Ran, Workdir};
+use crate::support::samples::Samples;
+use crate::support::workdir::Ran;
 
 const CONFIG: &str = "samples/quickstart/clientsync.toml";
 const SOURCE: &str = "samples/quickstart/clients.csv";
@@ -25,21 +26,21 @@ const NEXUDUS_MAPPED: [&str; 7] = [
     "SupportTeamUserEmail",
 ];
 
-fn run(workdir: &Workdir, arguments: &[&str]) -> Ran {
+fn run(workdir: &Samples, arguments: &[&str]) -> Ran {
     let mut all = arguments.to_vec();
     all.extend(["--config", CONFIG]);
     workdir.run_in(".", &all)
 }
 
 /// A command in the sandbox that must be fine, and its report.
-fn report(workdir: &Workdir, command: &str, more: &[&str]) -> Value {
+fn report(workdir: &Samples, command: &str, more: &[&str]) -> Value {
     let mut all = vec![command, "--sandbox", "--format", "json"];
     all.extend(more);
     run(workdir, &all).ended(0).json()
 }
 
-fn synced() -> Workdir {
-    let workdir = Workdir::new();
+fn synced() -> Samples {
+    let workdir = Samples::new();
     run(&workdir, &["sync", "--sandbox"]).ended(0);
     workdir
 }
@@ -49,7 +50,7 @@ fn number(lane: &Value, name: &str) -> u64 {
 }
 
 /// The records that the sandbox keeps, by lane and id.
-fn kept(workdir: &Workdir) -> BTreeMap<(String, String), Json> {
+fn kept(workdir: &Samples) -> BTreeMap<(String, String), Json> {
     let text = fs::read_to_string(workdir.path().join(RECORDS)).unwrap();
     text.lines()
         .map(|line| {
@@ -83,7 +84,7 @@ fn foreign(record: &Json) -> BTreeMap<String, String> {
 
 #[test]
 fn the_first_run_adds_up_and_the_second_sends_nothing() {
-    let workdir = Workdir::new();
+    let workdir = Samples::new();
     let first = report(&workdir, "sync", &[]);
     for name in LANES {
         let lane = &first["providers"][name];
@@ -212,7 +213,7 @@ fn an_update_of_a_whole_record_leaves_the_rest_of_it_byte_for_byte() {
 
 #[test]
 fn a_plan_without_a_state_creates_no_file() {
-    let workdir = Workdir::new();
+    let workdir = Samples::new();
     let before = workdir.files(".");
     run(&workdir, &["plan"]).ended(0);
     run(&workdir, &["plan", "--sandbox"]).ended(0);
@@ -224,7 +225,7 @@ fn a_plan_without_a_state_creates_no_file() {
 
 #[test]
 fn a_fresh_sandbox_starts_over() {
-    let workdir = Workdir::new();
+    let workdir = Samples::new();
     let updated = |report: &Value| LANES.map(|name| number(&report["providers"][name], "updated"));
     let first = updated(&report(&workdir, "sync", &[]));
     assert_eq!(updated(&report(&workdir, "sync", &[])), [0, 0]);

@@ -15,7 +15,8 @@ use clientsync::provider::Catalog;
 use clientsync::report::{ProviderLine, write_providers_markdown};
 use serde_json::Value;
 
-use crate::support::program::{Ran, Workdir};
+use crate::support::samples::Samples;
+use crate::support::workdir::Ran;
 
 const README: &str = include_str!("../../README.md");
 
@@ -107,7 +108,7 @@ fn assert_said(ran: &Ran, shown: &str) {
 
 #[test]
 fn every_command_runs_and_says_what_is_shown() {
-    let workdir = Workdir::new();
+    let workdir = Samples::new();
     fs::create_dir(workdir.path().join("own")).unwrap();
     let mut last: Option<Ran> = None;
     let mut run = 0;
@@ -205,6 +206,7 @@ fn the_exit_codes_are_those_of_the_program() {
         ExitCode::Auth,
         ExitCode::Config,
         ExitCode::Interrupted,
+        ExitCode::Terminated,
     ];
     let table = README.split("## Exit codes").nth(1).unwrap();
     let table = table.split("\n## ").next().unwrap();
@@ -221,7 +223,7 @@ fn the_exit_codes_are_those_of_the_program() {
 
 #[test]
 fn the_providers_are_those_of_the_program() {
-    let workdir = Workdir::new();
+    let workdir = Samples::new();
     let listed = workdir
         .run_in(".", &["providers", "--format", "json"])
         .ended(0)
@@ -270,7 +272,7 @@ fn flags(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_flag_and_command_is_told_and_no_other() {
-    let workdir = Workdir::new();
+    let workdir = Samples::new();
     let general = workdir.run_in(".", &["--help"]).ended(0).stdout;
     let mut real = flags(&general);
     for command in COMMANDS {

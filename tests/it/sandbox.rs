@@ -2,6 +2,9 @@
 //! provider's server, in the pessimistic reading, whatever is sent.
 
 mod access;
+mod faults;
+mod lists;
+mod readings;
 mod server;
 mod updates;
 
@@ -12,7 +15,7 @@ use std::sync::Arc;
 
 use clientsync::provider::{Catalog, Limits, Provider, Quota};
 use clientsync::sandbox::{
-    Credentials, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
+    Credentials, Faults, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
 };
 
 const SEED: &str = r#"{
@@ -167,6 +170,7 @@ fn settings(quota: Option<Quota>) -> SandboxSettings {
         seed: Some(Seed::parse(SEED.as_bytes()).unwrap()),
         records_file: None,
         unknown_ids: UnknownIds::NotFound,
+        faults: Faults::default(),
     }
 }
 

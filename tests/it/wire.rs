@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clientsync::core::{LaneCounts, Outcome, Scope};
 use clientsync::engine::{
-    ApplyLane, Clock, LaneEnd, Recorder, SentToday, Silent, Stop, Stopped, apply,
+    ApplyLane, Clock, Interrupt, LaneEnd, Recorder, SentToday, Silent, Stop, Stopped, apply,
 };
 use clientsync::store::{OutcomeRow, RunStart, Store, StoreError};
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ impl Folder {
             now: || "2026-01-01T00:00:00Z".parse().unwrap(),
             share: || 0.0,
         };
-        let ends = apply(lanes, handle, Arc::new(Silent), clock).await;
+        let ends = apply(lanes, handle, Arc::new(Silent), clock, &Interrupt::new().1).await;
         let (store, ended) = recorder.finish().unwrap();
         ended.unwrap();
         let mut outcomes = Vec::new();

@@ -34,7 +34,7 @@ fn every_flag_is_understood_on_its_commands() {
         format!("runs show 7 {output} {all}"),
         format!("providers {all} --format json"),
         format!("providers show x {all} --format json"),
-        format!("sandbox {all} --port 8080 --fresh"),
+        format!("sandbox {all} --port 8080 --fresh --fault 503=0.1 --fault html --fault-seed 7"),
         "-q plan".to_owned(),
     ] {
         if let Err((_, text)) = typed(&line) {
@@ -104,6 +104,12 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "providers show",
         "sandbox --port 0",
         "sandbox --port 70000",
+        "sandbox --fault",
+        "sandbox --fault reset",
+        "sandbox --fault 500=0",
+        "sandbox --fault 500=2",
+        "sandbox --fault-seed 1",
+        "sync --sandbox --fault 500",
     ] {
         let (code, text) = typed(line).expect_err(line);
         assert_eq!(code, ExitCode::Usage, "{line}");

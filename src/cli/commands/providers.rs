@@ -1,7 +1,10 @@
 //! `providers` and `providers show`: what the manifests and contracts say.
 
+use std::path::Path;
+
 use serde_json::Value;
 
+use crate::cli::catalog::read_folder;
 use crate::cli::config::Format;
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
@@ -12,7 +15,7 @@ use crate::provider::{
 };
 use crate::report::{
     FieldLine, ProviderLine, ProviderPage, SecretLine, SettingLine, TogetherLine, UpdateLine,
-    write_provider_json, write_provider_text, write_providers_json, write_providers_text,
+    escape, write_provider_json, write_provider_text, write_providers_json, write_providers_text,
 };
 
 /// Lists all providers.
@@ -36,6 +39,51 @@ pub(in crate::cli) fn show(catalog: &Catalog, name: &str, look: Look) -> Result<
         Format::Json => write_provider_json(out, &page),
     })?;
     Ok(ExitCode::Ok)
+}
+
+/// Says all that is wrong with the providers of a folder.
+pub(in crate::cli) fn check(folder: &Path) -> Result<ExitCode, Failure> {
+    let providers = read_folder(folder)?;
+    if providers.is_empty() {
+        let text = format!(
+            "{} holds no provider: a folder with provider.toml and contract.schema.json",
+            folder.display()
+        );
+        return Err(Failure::say(ExitCode::Config, text));
+    }
+    let mut wrong = 0_u64;
+    print(|out| {
+        for (folder, files) in &providers {
+            let findings = Provider::findings(&files.manifest, &files.contract);
+            wrong += u64::try_from(findings.len()).unwrap_or(u64::MAX);
+            if findings.is_empty() {
+                writeln!(out, "{}: nothing is wrong", folder.display())?;
+            }
+            for finding in findings {
+                writeln!(
+                    out,
+                    "{}: {}",
+                    folder.display(),
+                    escape_lines(&finding.to_string())
+                )?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(if wrong == 0 {
+        ExitCode::Ok
+    } else {
+        ExitCode::Config
+    })
+}
+
+/// A text of several lines, each safe for a terminal.
+fn escape_lines(text: &str) -> String {
+    text.trim_end()
+        .lines()
+        .map(|line| escape(line).into_owned())
+        .collect::<Vec<_>>()
+        .join("\n    ")
 }
 
 /// One provider in the matrix.

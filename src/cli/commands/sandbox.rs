@@ -8,11 +8,15 @@ use crate::cli::failure::Failure;
 use crate::cli::lanes::{runtime, start_sandbox};
 use crate::cli::output::print;
 use crate::cli::session::{Session, sandbox_state};
-use crate::sandbox::Credentials;
+use crate::sandbox::{Credentials, Fault, Faults};
 use crate::store::Lock;
 
 /// Runs the command.
-pub(in crate::cli) fn run(session: &Session, port: Option<u16>) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn run(
+    session: &Session,
+    port: Option<u16>,
+    faults: Faults,
+) -> Result<ExitCode, Failure> {
     // One sandbox at a time keeps the records; a `sync --sandbox` is another.
     let now = crate::cli::clock::now();
     let run_id = crate::cli::clock::new_id(now)?;
@@ -25,8 +29,9 @@ pub(in crate::cli) fn run(session: &Session, port: Option<u16>) -> Result<ExitCo
     if session.asked.sandbox.fresh {
         forget(session)?;
     }
+    let chosen = in_words(&faults);
     let runtime = runtime()?;
-    let sandbox = start_sandbox(session, &runtime, port.unwrap_or_default())?;
+    let sandbox = start_sandbox(session, &runtime, port.unwrap_or_default(), faults)?;
     print(|out| {
         writeln!(
             out,
@@ -49,6 +54,9 @@ pub(in crate::cli) fn run(session: &Session, port: Option<u16>) -> Result<ExitCo
                 None => {}
             }
         }
+        if let Some(chosen) = chosen {
+            writeln!(out, "\nRequests fail on purpose: {chosen}")?;
+        }
         writeln!(
             out,
             "\nThe requests it got: http://{}/_sandbox/requests",
@@ -62,6 +70,13 @@ pub(in crate::cli) fn run(session: &Session, port: Option<u16>) -> Result<ExitCo
         Ok(()) => Ok(ExitCode::Interrupted),
         Err(error) => Err(Failure::new(ExitCode::Error, error)),
     }
+}
+
+/// The chosen faults, for a person.
+fn in_words(faults: &Faults) -> Option<String> {
+    let one = |fault: &Fault| format!("{}={}", fault.kind, fault.rate);
+    let all: Vec<String> = faults.kinds.iter().map(one).collect();
+    (!all.is_empty()).then(|| format!("{} (seed {})", all.join(", "), faults.seed))
 }
 
 /// Starts over from the seed file: records and state of the sandbox go.

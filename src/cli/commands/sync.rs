@@ -66,7 +66,9 @@ pub(in crate::cli) fn run(
     let ready = if refused {
         Vec::new()
     } else {
-        make_ready(session, &destination, &lanes, &planned, &path, &store)?
+        let ready = make_ready(session, &destination, &lanes, &planned, &path, &store);
+        // A plan that no run will name is of no use to anyone, and holds values.
+        ready.inspect_err(|_| drop(fs::remove_file(&path)))?
     };
     store.bind(&planned.header.lanes)?;
     let run = store.begin(&run_start(&run_id, started, &planned, &path))?;
@@ -78,9 +80,11 @@ pub(in crate::cli) fn run(
         let Sent {
             store: back,
             recorded,
+            interrupted,
             ends: ended,
         } = send(ready, store, run, observer, &runtime)?;
         (store, ends) = (back, ended);
+        codes.extend(interrupted);
         if let Err(error) = recorded {
             error!("What was sent could not be recorded: {error}. The next run settles it.");
             codes.push(ExitCode::Io);
@@ -88,7 +92,7 @@ pub(in crate::cli) fn run(
     }
     destination.close(&runtime);
     for (name, end) in &ends {
-        codes.extend(end.stopped.as_ref().map(exit_of));
+        codes.extend(end.stopped.as_ref().and_then(exit_of));
         tell_end(&mut report, name, end);
     }
     codes.extend(reporting::exit_of_rows(&report));

@@ -236,3 +236,25 @@ fn a_key_of_two_columns_and_a_row_missing_from_the_file_are_no_trouble() {
     );
     assert_eq!(remote.count(), 3);
 }
+
+#[test]
+fn damaged_text_is_invalid_and_line_breaks_and_tabs_are_text() {
+    let remote = Remote::accepting();
+    let workdir = workdir(
+        &remote,
+        "1,aa,ann@example.com,2020-01-01,A\u{1b}[31mnn\n\
+         2,bb,bob@example.com,2020-01-02,B\u{fffd}b\n\
+         3,cc,cyd@example.com,2020-01-03,C\u{7f}d\n\
+         4,dd,dan@example.com,2020-01-04,\"D\tn\r\nx\"\n",
+    );
+    let report = workdir.report(3, &["sync"]);
+    assert_eq!(problems(&report, "E_CONTROL_CHAR").len(), 2);
+    let damaged = problems(&report, "E_REPLACEMENT_CHAR");
+    assert_eq!(
+        (&damaged[0]["line"], &damaged[0]["column"]),
+        (&3.into(), &"first".into())
+    );
+    let sent = remote.sent_since(0);
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].1.contains(r#""firstName":"D\tn\r\nx""#), "{sent:?}");
+}

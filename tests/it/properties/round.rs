@@ -101,6 +101,7 @@ pub(super) fn round(
                 json,
                 ours,
                 settled,
+                ..
             } = *body;
             let provider = &case.world.provider;
             let broken = provider

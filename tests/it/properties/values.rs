@@ -180,9 +180,11 @@ fn valid(schema: &Value) -> BoxedStrategy<Value> {
 
 fn text_like(pattern: &str) -> BoxedStrategy<Value> {
     let pattern = string_regex(pattern).unwrap();
-    // A byte order mark is white space to the patterns of JSON Schema.
+    // A byte order mark is white space to the patterns of JSON Schema; damaged
+    // text and control characters are refused in any cell.
+    let refused = |c: char| matches!(c, '\u{feff}' | '\u{fffd}') || c.is_control();
     let fits =
-        |text: &String| !text.is_empty() && text.trim() == text && !text.contains('\u{feff}');
+        move |text: &String| !text.is_empty() && text.trim() == text && !text.contains(refused);
     pattern
         .prop_filter("it keeps its ends", fits)
         .prop_map(Value::from)

@@ -12,7 +12,9 @@ use clientsync::core::{
 use clientsync::engine::Transport as _;
 use clientsync::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
 use clientsync::provider::{Limits, Provider, Scheme, Settings};
-use clientsync::sandbox::{self, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds};
+use clientsync::sandbox::{
+    self, Faults, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
+};
 use serde_json::{Value, json};
 
 use super::samples::{self, Sample};
@@ -187,6 +189,7 @@ impl Remote {
             seed: Some(Seed::parse(seed.as_bytes()).unwrap()),
             records_file: None,
             unknown_ids: UnknownIds::NotFound,
+            faults: Faults::default(),
         })
         .await
         .unwrap();

@@ -3,11 +3,12 @@
 //! It must decide nothing by itself: what it hands over is what the
 //! configuration and the file say.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use clientsync::cli::config::{
-    Config, ConfigProblem, LaneConfig, SourcePath, SourceTable, StoredValues,
+    Config, ConfigProblem, LaneConfig, SourcePath, SourceTable, StoredValues, providers_dir,
 };
 use clientsync::core::{
     Header, Key, LaneHeader, PLAN_FORMAT, PlanLine, Row, Scope, Secret, Trailer, sha256_hex,
@@ -16,7 +17,7 @@ use clientsync::engine::{
     Digests, Keeping, Lane, Periods, PlanReader, PlanWriter, Sealing, Selection, SourceView, plan,
 };
 use clientsync::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
-use clientsync::provider::{Catalog, Scheme};
+use clientsync::provider::{Catalog, ProviderFiles, Scheme};
 use clientsync::source::{Encoding, Header as Columns, Input, Source, SourceSettings, key_of};
 use clientsync::store::Store;
 
@@ -44,8 +45,9 @@ pub(crate) struct Plan {
 impl Setup {
     /// Reads a configuration, which stands in a folder, and its source's header.
     pub(crate) fn read(text: &str, folder: &Path) -> Result<Self, Vec<ConfigProblem>> {
-        let catalog = Catalog::load(&[]).expect("the built-in providers load");
-        let config = Config::parse(text, &folder.join("clientsync.toml"), &catalog)?;
+        let file = folder.join("clientsync.toml");
+        let catalog = Catalog::load(&own_providers(text, &file)).expect("the providers load");
+        let config = Config::parse(text, &file, &catalog)?;
         let source = Source::open(&source_settings(&config.source)).expect("the source opens");
         let digests = match config.state.values {
             StoredValues::Plain => Digests::Sensitive,
@@ -139,6 +141,24 @@ impl Plan {
         }
         lines
     }
+}
+
+/// The providers of the configuration's own folder, where it names one.
+fn own_providers(text: &str, file: &Path) -> Vec<ProviderFiles> {
+    let Some(folder) = providers_dir(text, file) else {
+        return Vec::new();
+    };
+    let read = |folder: &Path, name: &str| {
+        fs::read_to_string(folder.join(name)).expect("a provider's file")
+    };
+    let entries = fs::read_dir(folder).expect("the folder of providers");
+    entries
+        .map(|entry| entry.expect("a provider's folder").path())
+        .map(|folder| ProviderFiles {
+            manifest: read(&folder, "provider.toml"),
+            contract: read(&folder, "contract.schema.json"),
+        })
+        .collect()
 }
 
 fn source_settings(table: &SourceTable) -> SourceSettings {

@@ -162,7 +162,7 @@ impl Workdir {
         found
     }
 
-    fn each_file(&self, take: &mut dyn FnMut(&Path, &[u8])) {
+    pub(crate) fn each_file(&self, take: &mut dyn FnMut(&Path, &[u8])) {
         let mut folders = vec![self.dir.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
@@ -178,6 +178,12 @@ impl Workdir {
 }
 
 impl Ran {
+    /// The program, which must have ended with this code.
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
     /// Stdout as the JSON that it must be.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))

@@ -1,0 +1,63 @@
+//! A folder of its own that holds a copy of `samples/`, to run the program in.
+//!
+//! The repository's own `state/` is never touched, and nothing here may need a
+//! secret.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::workdir::{Ran, Workdir};
+
+/// A copy of `samples/`, removed when it is dropped.
+pub(crate) struct Samples(Workdir);
+
+impl Samples {
+    pub(crate) fn new() -> Self {
+        let workdir = Workdir::new().token(None);
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+        copy(&samples, &workdir.path("samples"));
+        Self(workdir)
+    }
+
+    /// The folder that holds `samples/`.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path("")
+    }
+
+    /// Runs the program in a folder below this one.
+    pub(crate) fn run_in(&self, folder: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.0.command(arguments);
+        Ran::from(command.current_dir(self.0.path(folder)).output().unwrap())
+    }
+
+    /// Replaces a text in a file.
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        self.0.edit(file, from, to);
+    }
+
+    /// Every file below a folder, with its bytes.
+    pub(crate) fn files(&self, folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let folder = self.0.path(folder);
+        let mut found = BTreeMap::new();
+        self.0.each_file(&mut |path, bytes| {
+            if path.starts_with(&folder) {
+                found.insert(path.to_owned(), bytes.to_vec());
+            }
+        });
+        found
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
