@@ -254,17 +254,6 @@ pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, P
             at,
         });
     }
-    for pointer in manifest.update.together.iter().flat_map(|table| {
-        let condition = table.when.as_ref().map(|when| &when.pointer);
-        table.members.iter().chain(condition)
-    }) {
-        if contract.writable(pointer.tokens()).is_none() {
-            return Err(meaning(
-                "update.together",
-                &format!("names `{pointer}`, which the contract does not list"),
-            ));
-        }
-    }
     let groups = manifest.update.together.iter().map(|table| Together {
         members: table.members.iter().map(|p| p.tokens().to_vec()).collect(),
         when: table
