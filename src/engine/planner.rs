@@ -1,7 +1,8 @@
 //! Planning: rows, lanes and the snapshot in, a plan file out.
 //!
 //! It is synchronous and has no transport, so a plan cannot send. It holds one
-//! row at a time; every problem of every row is found in this one pass.
+//! row at a time; every problem of every row is found in this one pass, with the
+//! periods of other rows that an earlier pass may have gathered.
 
 use std::collections::BTreeSet;
 

@@ -97,12 +97,12 @@ impl Provider {
         let compiled = Contract::parse(contract)?;
         let wrong = check(&parsed)
             .into_iter()
-            .chain(check_pointers(&parsed, &compiled));
+            .chain(check_pointers(&parsed, &compiled))
+            .chain(check_rules(&parsed.check, &compiled));
         if let Some(first) = wrong.into_iter().next() {
             return Err(first);
         }
         let shape = shape(&parsed, &compiled)?;
-        check_rules(&parsed.check, &compiled)?;
         Ok(Self {
             id_rule: id_rule(&parsed)?,
             manifest: parsed,
@@ -126,7 +126,7 @@ impl Provider {
         if let (Ok(manifest), Ok(contract)) = (&manifest, &contract) {
             found.extend(check_pointers(manifest, contract));
             found.extend(shape(manifest, contract).err());
-            found.extend(check_rules(&manifest.check, contract).err());
+            found.extend(check_rules(&manifest.check, contract));
         }
         found.extend(manifest.err());
         found.extend(contract.err().map(ProviderError::from));

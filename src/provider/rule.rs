@@ -97,8 +97,14 @@ pub(super) fn check_body(
     checked
 }
 
-/// Every member that a check names is there, with a type that it can judge.
-pub(super) fn check_rules(checks: &[NamedCheck], contract: &Contract) -> Result<(), ProviderError> {
+/// What makes a check impossible: members that are not there, or of a type that
+/// it cannot judge; one finding for each check.
+pub(super) fn check_rules(checks: &[NamedCheck], contract: &Contract) -> Vec<ProviderError> {
+    let wrong = |check| check_rule(check, contract).err();
+    checks.iter().filter_map(wrong).collect()
+}
+
+fn check_rule(check: &NamedCheck, contract: &Contract) -> Result<(), ProviderError> {
     let kind = |pointer: &Pointer, key: &str| {
         let path = FieldPath::new(pointer.tokens().to_vec());
         let rules = contract.leaf_rules(&path);
@@ -126,27 +132,24 @@ pub(super) fn check_rules(checks: &[NamedCheck], contract: &Contract) -> Result<
         }
         refuse(key, pointer, name)
     };
-    for check in checks {
-        match check {
-            NamedCheck::NotBefore { pointer, other } => {
-                is_one(pointer, "check.not_before", Scalar::Text, "a date")?;
-                is_one(other, "check.not_before", Scalar::Text, "a date")?;
-            }
-            NamedCheck::NotSelf { pointer } => is_id(pointer, "check.not_self")?,
-            NamedCheck::NoOverlap {
-                pointer,
-                on,
-                from,
-                to,
-            } => {
-                is_id(pointer, "check.no_overlap")?;
-                is_one(on, "check.no_overlap", Scalar::Boolean, "true or false")?;
-                is_one(from, "check.no_overlap", Scalar::Text, "a date")?;
-                is_one(to, "check.no_overlap", Scalar::Text, "a date")?;
-            }
+    match check {
+        NamedCheck::NotBefore { pointer, other } => {
+            is_one(pointer, "check.not_before", Scalar::Text, "a date")?;
+            is_one(other, "check.not_before", Scalar::Text, "a date")
+        }
+        NamedCheck::NotSelf { pointer } => is_id(pointer, "check.not_self"),
+        NamedCheck::NoOverlap {
+            pointer,
+            on,
+            from,
+            to,
+        } => {
+            is_id(pointer, "check.no_overlap")?;
+            is_one(on, "check.no_overlap", Scalar::Boolean, "true or false")?;
+            is_one(from, "check.no_overlap", Scalar::Text, "a date")?;
+            is_one(to, "check.no_overlap", Scalar::Text, "a date")
         }
     }
-    Ok(())
 }
 
 fn at<'a>(body: &'a Value, pointer: &Pointer) -> Option<&'a Value> {

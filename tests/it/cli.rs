@@ -6,6 +6,7 @@ mod configured;
 mod crash;
 mod delivery;
 mod output;
+mod periods;
 mod refused;
 mod rows;
 mod secrecy;
