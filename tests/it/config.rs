@@ -68,9 +68,13 @@ fn the_quick_start_is_understood() {
     let file = Path::new("samples/quickstart/clientsync.toml");
     let config = Config::read(file, &catalog()).unwrap_or_else(|p| panic!("{}", render(&p)));
     let names: Vec<&str> = config.lanes.iter().map(|lane| lane.name.as_str()).collect();
-    assert_eq!(names, ["complycube", "nexudus"]);
-    assert_eq!(config.lanes[0].mappings.len(), 19);
-    assert_eq!(config.lanes[1].mappings.len(), 7);
+    assert_eq!(names, ["complycube", "nexudus", "spp", "placio", "weel"]);
+    let mapped: Vec<usize> = config
+        .lanes
+        .iter()
+        .map(|lane| lane.mappings.len())
+        .collect();
+    assert_eq!(mapped, [19, 7, 14, 6, 6]);
     assert_eq!(config.lanes[0].rules.len(), 19);
     assert_eq!(
         config.source.path,

@@ -1,30 +1,25 @@
 //! The quick start does what the README and its own page say, from the first
 //! run to the edit of one cell.
 
+mod mapped;
+
 use std::collections::BTreeMap;
 use std::fs;
 
 use clientsync::core::Json;
 use serde_json::{Value, json};
 
+use self::mapped::{MAPPED, bare, foreign};
 use crate::support::samples::Samples;
 use crate::support::workdir::Ran;
 
 const CONFIG: &str = "samples/quickstart/clientsync.toml";
 const SOURCE: &str = "samples/quickstart/clients.csv";
 const RECORDS: &str = "state/quickstart.sandbox.records.jsonl";
-const LANES: [&str; 2] = ["complycube", "nexudus"];
+const LANES: [&str; 5] = ["complycube", "nexudus", "placio", "spp", "weel"];
 
-/// What the quick start maps of a Nexudus user; everything else is foreign.
-const NEXUDUS_MAPPED: [&str; 7] = [
-    "FullName",
-    "Email",
-    "Language",
-    "Active",
-    "Businesses",
-    "ReceiveCommunityDigest",
-    "SupportTeamUserEmail",
-];
+/// Rows of each lane that have no remote id, in the order of [`LANES`].
+const UNLINKED: [u64; 5] = [3, 3, 2, 4, 8];
 
 fn run(workdir: &Samples, arguments: &[&str]) -> Ran {
     let mut all = arguments.to_vec();
@@ -65,28 +60,11 @@ fn kept(workdir: &Samples) -> BTreeMap<(String, String), Json> {
         .collect()
 }
 
-fn members(record: &Json) -> Vec<String> {
-    let value = record.to_value();
-    value.as_object().unwrap().keys().cloned().collect()
-}
-
-/// The members of a Nexudus user that nobody maps, each in its exact text.
-fn foreign(record: &Json) -> BTreeMap<String, String> {
-    members(record)
-        .into_iter()
-        .filter(|name| !NEXUDUS_MAPPED.contains(&name.as_str()))
-        .map(|name| {
-            let text = record.get(&name).unwrap().to_text();
-            (name, text)
-        })
-        .collect()
-}
-
 #[test]
 fn the_first_run_adds_up_and_the_second_sends_nothing() {
     let workdir = Samples::new();
     let first = report(&workdir, "sync", &[]);
-    for name in LANES {
+    for (name, unlinked) in LANES.into_iter().zip(UNLINKED) {
         let lane = &first["providers"][name];
         let skipped: u64 = lane["skipped"]
             .as_object()
@@ -108,15 +86,15 @@ fn the_first_run_adds_up_and_the_second_sends_nothing() {
         .sum();
         assert_eq!(number(lane, "rows"), 30);
         assert_eq!(settled + skipped, 30, "{lane}");
-        assert_eq!(lane["skipped"], json!({"unlinked": 3}));
+        assert_eq!(lane["skipped"], json!({"unlinked": unlinked}));
         assert_eq!(number(lane, "planned"), 0);
         assert!(number(lane, "updated") > 0);
         assert!(number(lane, "requests") > 0);
     }
     let second = report(&workdir, "sync", &[]);
-    for name in LANES {
+    for (name, unlinked) in LANES.into_iter().zip(UNLINKED) {
         let lane = &second["providers"][name];
-        assert_eq!(number(lane, "unchanged"), 27);
+        assert_eq!(number(lane, "unchanged"), 30 - unlinked);
         assert_eq!(number(lane, "updated"), 0);
         assert_eq!(number(lane, "requests"), 0);
     }
@@ -129,38 +107,28 @@ fn what_people_added_by_hand_survives() {
     let seed = fs::read(workdir.path().join("samples/quickstart/sandbox.json")).unwrap();
     let seed = Json::parse(&seed).unwrap();
     let records = kept(&workdir);
-    let lane_of = |name: &str| match seed.get(name) {
-        Some(Json::Array(records)) => records.clone(),
-        other => panic!("{name}: {other:?}"),
-    };
-    let text_of = |json: Option<&Json>| json.unwrap().to_text().trim_matches('"').to_owned();
-
-    let mut written = 0;
-    for before in lane_of("nexudus") {
-        let id = text_of(before.get("Id"));
-        if let Some(after) = records.get(&("nexudus".to_owned(), id.clone())) {
-            assert_eq!(foreign(after), foreign(&before), "nexudus {id}");
-            written += 1;
-        }
-    }
-    assert!(written > 10, "{written} records were written");
-
-    let mut by_hand = 0;
-    for before in lane_of("complycube") {
-        let id = text_of(before.get("id"));
-        let Some(after) = records.get(&("complycube".to_owned(), id.clone())) else {
-            continue;
+    for (lane, mapped) in LANES.into_iter().zip(&MAPPED) {
+        let Some(Json::Array(before)) = seed.get(lane) else {
+            panic!("no {lane} in the seed");
         };
-        for key in ["crm_owner", "kyc_note"] {
-            let of = |record: &Json| {
-                let metadata = record.get("metadata");
-                metadata.and_then(|map| map.get(key)).map(Json::to_text)
+        let (mut written, mut inside) = (0, 0);
+        for before in before {
+            let id = bare(before.get(mapped.id));
+            let Some(after) = records.get(&(lane.to_owned(), id.clone())) else {
+                continue;
             };
-            assert_eq!(of(after), of(&before), "complycube {id} {key}");
-            by_hand += usize::from(of(&before).is_some());
+            let kept = foreign(mapped, before);
+            assert_eq!(foreign(mapped, after), kept, "{lane} {id}");
+            written += usize::from(after != before);
+            inside += kept.keys().filter(|name| name.contains('.')).count();
         }
+        assert!(written > 10, "{lane}: {written} records were written");
+        let parts = mapped.objects.len() + mapped.lists.len();
+        assert!(
+            inside > 0 || parts == 0,
+            "{lane}: nothing that a colleague added"
+        );
     }
-    assert!(by_hand > 0, "the sample has keys that a colleague added");
 }
 
 #[test]
@@ -180,14 +148,63 @@ fn one_edited_cell_is_one_small_update() {
     };
     assert_eq!(plan["changes"], expected("planned"));
     assert_eq!(number(&plan["providers"]["complycube"], "planned"), 1);
-    assert_eq!(number(&plan["providers"]["nexudus"], "planned"), 0);
+    for other in &LANES[1..] {
+        assert_eq!(number(&plan["providers"][other], "planned"), 0, "{other}");
+    }
 
     let sync = report(&workdir, "sync", &[]);
     assert_eq!(sync["changes"], expected("updated"));
     // ComplyCube merges: the write is the only request there is.
     assert_eq!(number(&sync["providers"]["complycube"], "requests"), 1);
     assert_eq!(number(&sync["providers"]["complycube"], "updated"), 1);
-    assert_eq!(number(&sync["providers"]["nexudus"], "requests"), 0);
+    for other in &LANES[1..] {
+        assert_eq!(number(&sync["providers"][other], "requests"), 0, "{other}");
+    }
+}
+
+#[test]
+fn an_edited_cell_goes_only_where_it_is_mapped() {
+    // The requests: where a list or an object is sent whole, it is read first.
+    let edits = [
+        (
+            "placio",
+            ",phone,admin,",
+            ",email,admin,",
+            "contactMethods.preferred",
+            2,
+        ),
+        (
+            "spp",
+            ",13 Sample Road,",
+            ",31 Sample Road,",
+            "address.line_1",
+            2,
+        ),
+        ("spp", ",active,,-30,13 ", ",left,,-30,13 ", "status_id", 1),
+        (
+            "weel",
+            ",approver,cards,,,,,5791,",
+            ",approver,bills,,,,,5791,",
+            "payment_types",
+            1,
+        ),
+    ];
+    for (lane, from, to, field, requests) in edits {
+        let workdir = synced();
+        workdir.edit(SOURCE, from, to);
+        let sync = report(&workdir, "sync", &[]);
+        // Beside the change stand the extras that travel with it.
+        let changes = sync["changes"].as_array().unwrap().iter();
+        let changes: Vec<&Value> = changes.filter(|line| line["role"] == "change").collect();
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert_eq!(changes[0]["provider"], lane);
+        assert_eq!(changes[0]["field"], field);
+        for name in LANES {
+            let sent = if name == lane { requests } else { 0 };
+            let got = number(&sync["providers"][name], "requests");
+            assert_eq!(got, sent, "{name}, {field}");
+        }
+    }
 }
 
 #[test]
@@ -202,7 +219,10 @@ fn an_update_of_a_whole_record_leaves_the_rest_of_it_byte_for_byte() {
     let id = ("nexudus".to_owned(), "240013574".to_owned());
     for (record, old) in &before {
         if *record == id {
-            assert_eq!(foreign(&after[record]), foreign(old));
+            assert_eq!(
+                foreign(&MAPPED[1], &after[record]),
+                foreign(&MAPPED[1], old)
+            );
             let name = after[record].get("FullName").unwrap().to_text();
             assert_eq!(name, "\"Thandi Nkosi\"");
         } else {
@@ -228,7 +248,7 @@ fn a_fresh_sandbox_starts_over() {
     let workdir = Samples::new();
     let updated = |report: &Value| LANES.map(|name| number(&report["providers"][name], "updated"));
     let first = updated(&report(&workdir, "sync", &[]));
-    assert_eq!(updated(&report(&workdir, "sync", &[])), [0, 0]);
+    assert_eq!(updated(&report(&workdir, "sync", &[])), [0; 5]);
     assert_eq!(updated(&report(&workdir, "sync", &["--fresh"])), first);
 }
 

@@ -8,7 +8,6 @@ mod readings;
 mod server;
 mod updates;
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -135,7 +134,20 @@ const JSON: &str = "Content-Type: application/json";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 
 fn lane(name: &str, provider: &Arc<Provider>, quota: Option<Quota>) -> SandboxLane {
-    let settings = provider.resolve(&BTreeMap::new()).unwrap();
+    // What some providers demand and no request here depends on.
+    let given = [
+        ("base_url", "https://lane.example.com"),
+        ("workspace_id", "ws_1"),
+        ("business_id", "1"),
+    ]
+    .into_iter()
+    .filter(|(name, _)| {
+        let setting = provider.manifest.settings.get(*name);
+        setting.is_some_and(|setting| setting.default.is_none())
+    })
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    let settings = provider.resolve(&given).unwrap();
     SandboxLane {
         name: name.to_owned(),
         limits: quota.map_or_else(

@@ -206,7 +206,7 @@ async fn what_cannot_be_served_is_told_at_the_start() {
 async fn the_quick_start_seed_is_served_as_it_is_written() {
     let text = include_str!("../../../samples/quickstart/sandbox.json");
     let catalog = Catalog::load(&[]).unwrap();
-    let names = ["complycube", "nexudus"];
+    let names = ["complycube", "nexudus", "placio", "spp", "weel"];
     let at = Sandbox::start(SandboxSettings {
         lanes: names
             .map(|name| lane(name, &catalog.get(name).unwrap(), None))
@@ -217,7 +217,8 @@ async fn the_quick_start_seed_is_served_as_it_is_written() {
     .await
     .unwrap();
     let seed = Json::parse(text.as_bytes()).unwrap();
-    for (lane, id) in [("complycube", "id"), ("nexudus", "Id")] {
+    for lane in names {
+        let id = if lane == "nexudus" { "Id" } else { "id" };
         let Some(Json::Array(records)) = seed.get(lane) else {
             panic!()
         };
