@@ -67,6 +67,18 @@ impl Compare {
     }
 }
 
+/// Whether a value counts as empty: null, an empty text, an empty list.
+#[must_use]
+pub fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// Digits and a leading plus. A text in which something else than digits and
 /// separators stands (an extension, a word) keeps it, lower-cased, so that two
 /// different extensions stay different.

@@ -6,16 +6,18 @@
 
 use serde_json::Value;
 
-use super::diff::{Acknowledged, Change, When, immutable_problem};
+use super::compare::is_blank;
+use super::diff::{Change, When, immutable_problem};
 use super::field::{Access, Place};
 use super::json::Json;
+use super::known::Acknowledged;
 use super::mapping::{Mapping, Policy};
 use super::path::FieldPath;
 use super::payload::{Draft, Extra, Travels, place_of};
 use super::problem::Problem;
 use super::secret::Key;
 use super::shape::{Shape, Together};
-use super::view::{Hint, ViewError, decode, encode, is_blank};
+use super::view::{Hint, ViewError, decode, encode};
 
 /// The outcome of [`complete`].
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ mod complete;
 mod diff;
 mod field;
 mod json;
+mod known;
 mod mapping;
 mod outcome;
 mod path;
@@ -17,13 +18,12 @@ mod shape;
 mod view;
 mod wire;
 
-pub use compare::Compare;
+pub use compare::{Compare, is_blank};
 pub use complete::{Body, Completed, Completing, Settled, complete};
-pub use diff::{
-    Acknowledged, Before, Change, DiffContext, Known, Shown, When, diff, immutable_problem,
-};
+pub use diff::{Before, Change, DiffContext, Shown, When, diff, immutable_problem};
 pub use field::{Access, Clear, Field, KeyedList, Place, ReadAs, ReadToken, Visibility};
 pub use json::{Json, JsonError, MAX_DEPTH};
+pub use known::{Acknowledged, Known};
 pub use mapping::{Blank, CellInput, CellSource, Desired, Letters, Mapping, Moment, Policy, Trim};
 pub use outcome::{LaneCounts, LeftOutReason, Outcome, SkipReason};
 pub use path::{FieldPath, PathError, Pointer};
@@ -36,5 +36,5 @@ pub use problem::{Code, Problem};
 pub use record::{RecordKey, Row};
 pub use secret::{Digest, Key, SealError, Secret, hex, sha256_hex};
 pub use shape::{BodyId, IdKind, Shape, Together, Whole, Writable};
-pub use view::{Hint, Hints, ViewError, decode, encode, is_blank};
+pub use view::{Hint, Hints, ViewError, decode, encode};
 pub use wire::{Exchange, Method, NoResponse, Request, Response};

@@ -10,9 +10,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::compare::Compare;
-use super::diff::Known;
 use super::field::{Clear, Field, KeyedList, Place, ReadToken};
 use super::json::Json;
+use super::known::Known;
 use super::path::FieldPath;
 use super::secret::Key;
 
@@ -46,18 +46,6 @@ pub enum ViewError {
     /// The flag names an entry that the list does not hold.
     #[error("the entry that should be flagged does not exist")]
     NoSuchEntry,
-}
-
-/// Whether a value counts as empty: null, an empty text, an empty list.
-#[must_use]
-pub fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 /// Reads a field out of a read record; what is absent is null.
