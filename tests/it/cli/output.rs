@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::support::members;
 use crate::support::server::Answer;
 use crate::support::workdir::{FIELDS, ROWS, Ran, Remote, Workdir, assert_adds_up};
 
@@ -13,15 +14,6 @@ fn settled() -> (Remote, Workdir) {
     let remote = Remote::except("bb", Answer::reply(422, r#"{"message":"no"}"#));
     let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
     (remote, workdir)
-}
-
-fn members(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
 }
 
 #[test]

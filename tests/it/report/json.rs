@@ -11,6 +11,8 @@ use clientsync::report::{
 };
 use serde_json::{Value, json};
 
+use crate::support::members;
+
 use super::samples::{change, collected, fine, plan, report, row, run};
 
 fn json(report: &Report, details: &[Detail], values: Values) -> (String, Value) {
@@ -19,15 +21,6 @@ fn json(report: &Report, details: &[Detail], values: Values) -> (String, Value) 
     let text = String::from_utf8(out).unwrap();
     let value = serde_json::from_str(&text).unwrap();
     (text, value)
-}
-
-fn names(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
 }
 
 #[test]
@@ -55,10 +48,10 @@ fn the_report_has_every_promised_member() {
         "changes",
         "complete",
     ];
-    assert_eq!(names(&value), head);
+    assert_eq!(members(&value), head);
     assert_eq!(value["exit"], json!({ "code": 6, "name": "deferred" }));
     assert_eq!(
-        names(&value["providers"]["complycube"]),
+        members(&value["providers"]["complycube"]),
         [
             "kind",
             "target",
