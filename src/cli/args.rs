@@ -79,6 +79,8 @@ pub enum Command {
     Check(Check),
     /// Record what the providers hold, without writing to them
     Adopt(Adopt),
+    /// Show what changed at the providers since they acknowledged it last
+    Drift(Drift),
     /// List past runs, or show one
     Runs(Runs),
     /// List the providers, or show the fields, limits and rules of one
@@ -176,7 +178,8 @@ pub struct Check {
 /// `adopt`.
 #[derive(Clone, Debug, Flags)]
 pub struct Adopt {
-    /// Who knows what the providers hold. `source`: they hold what the file says now
+    /// Who knows what the providers hold. `provider`: they are read, and rows without a remote id are
+    /// linked by `match`. `source`: nobody is asked, they hold what the file says now
     #[arg(long, value_name = "WHO", value_parser = adopt_from)]
     pub from: AdoptFrom,
     /// Which rows, fields and providers.
@@ -196,8 +199,40 @@ pub struct Adopt {
 /// Who knows what the providers hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptFrom {
+    /// The providers themselves: they are read.
+    Provider,
     /// The source: the providers hold what it says.
     Source,
+}
+
+/// `drift`.
+#[derive(Clone, Debug, Flags)]
+#[command(after_help = "Examples:
+  clientsync drift                                 what somebody else changed
+  clientsync drift --fields joinedDate             verify a migration
+  clientsync drift --expect-no-changes -q          from cron: exit 2 when something drifted
+  clientsync drift --only 000123                   one client
+
+It reads the records back at the provider's pace, and changes nothing there or in the state.")]
+pub struct Drift {
+    /// Exit with 2 when something drifted
+    #[arg(long)]
+    pub expect_no_changes: bool,
+    /// Exit with 2 when something drifted, with 0 when nothing did
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Which rows, fields and providers.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Where to read.
+    #[command(flatten)]
+    pub sandbox: InSandbox,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `runs` and `runs show`.
@@ -388,10 +423,8 @@ fn rate(text: &str) -> Result<f64, String> {
 fn adopt_from(text: &str) -> Result<AdoptFrom, String> {
     match text {
         "source" => Ok(AdoptFrom::Source),
-        "provider" => Err(
-            "is not available yet: reading the records back comes in a later version".to_owned(),
-        ),
-        _ => Err("must be `source`".to_owned()),
+        "provider" => Ok(AdoptFrom::Provider),
+        _ => Err("must be `provider` or `source`".to_owned()),
     }
 }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::core::{Outcome, PlanLine};
 use crate::engine::{PlanFileError, PlanReader};
-use crate::report::{Detail, RowDetail, left_out_problems};
+use crate::report::{Detail, ProblemDetail, RowDetail, left_out_problems};
 use crate::store::{Store, StoreError};
 
 /// Why the rows of a report end early.
@@ -102,7 +102,11 @@ impl<'a> Details<'a> {
                 }
                 Some(PlanLine::LeftOut(left)) => self
                     .waiting
-                    .extend(left_out_problems(left).into_iter().map(Detail::Problem)),
+                    .extend(left_out_problems(left).into_iter().map(Detail::from)),
+                Some(PlanLine::Note(note)) => {
+                    return Ok(Some(ProblemDetail::from(note).into()));
+                }
+                Some(PlanLine::Drift(drift)) => return Ok(Some(Detail::Drift(drift))),
                 Some(PlanLine::Header(_) | PlanLine::Trailer(_)) => {}
             }
         }

@@ -1,6 +1,7 @@
 //! Where lanes send, and with which credentials: the providers themselves, or
 //! the sandbox that plays them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -37,17 +38,30 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Starts the sandbox where it was asked for.
+    /// Starts the sandbox where it was asked for, with the records of earlier
+    /// runs.
     pub(super) fn open(session: &Session, runtime: &Runtime) -> Result<Self, Failure> {
+        Self::start(session, runtime, Some(session.sandbox_records()))
+    }
+
+    /// Starts the sandbox where it was asked for. It keeps nothing, and under
+    /// `--fresh` has its seed alone.
+    pub(super) fn open_to_read(session: &Session, runtime: &Runtime) -> Result<Self, Failure> {
+        let fresh = session.asked.sandbox.fresh;
+        let records = (!fresh).then(|| session.sandbox_records());
+        Self::start(session, runtime, records.filter(|path| path.exists()))
+    }
+
+    fn start(
+        session: &Session,
+        runtime: &Runtime,
+        records: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         if !session.asked.sandbox.sandbox {
             return Ok(Self::Providers);
         }
-        Ok(Self::Sandbox(Box::new(start_sandbox(
-            session,
-            runtime,
-            0,
-            Faults::default(),
-        )?)))
+        let sandbox = start_sandbox(session, runtime, 0, Faults::default(), records)?;
+        Ok(Self::Sandbox(Box::new(sandbox)))
     }
 
     /// What stands in for a lane's base URL.
@@ -72,6 +86,7 @@ pub(super) fn start_sandbox(
     runtime: &Runtime,
     port: u16,
     faults: Faults,
+    records_file: Option<PathBuf>,
 ) -> Result<Running, Failure> {
     let seed_file = session.sandbox_seed();
     let seed = match std::fs::read(&seed_file) {
@@ -107,7 +122,7 @@ pub(super) fn start_sandbox(
             UnknownIds::Create
         },
         seed,
-        records_file: Some(session.sandbox_records()),
+        records_file,
         faults,
     };
     Ok(runtime.block_on(Sandbox::start(settings))?)

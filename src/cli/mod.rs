@@ -15,6 +15,7 @@ mod lanes;
 mod logging;
 mod output;
 mod planning;
+mod reading;
 mod reporting;
 mod run;
 pub mod secrets;

@@ -181,7 +181,8 @@ pub(super) fn show(
     let part = match (told, report.command.as_str()) {
         (Told::Troubled, _) => Part::Outcome,
         (Told::Problems, _) => Part::Check,
-        (Told::All, "adopt") => Part::Adoption,
+        (Told::All, "drift") => Part::Drift,
+        (Told::All, command) if command.starts_with("adopt") => Part::Adoption,
         (Told::All, _) => Part::Whole,
     };
     let style = Style { part, ..look.style };

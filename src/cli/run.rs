@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::args::{
-    AdoptFrom, Args, Command, Common, InSandbox, Output, Portion, Providers, ProvidersCommand,
-    Runs, RunsCommand, parse,
+    Args, Command, Common, InSandbox, Output, Portion, Providers, ProvidersCommand, Runs,
+    RunsCommand, parse,
 };
 use super::catalog::catalog_of;
 use super::commands::{self, plan::Changes};
@@ -110,7 +110,6 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             commands::check::run(&session, look)
         }
         Command::Adopt(adopt) => {
-            let AdoptFrom::Source = adopt.from;
             let asked = Asked {
                 selection: adopt.selection,
                 pace: adopt.pace,
@@ -118,8 +117,20 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
                 output: adopt.output,
                 ..Asked::default()
             };
-            let (session, look, _) = open(&common, asked)?;
-            commands::adopt::run(&session, look)
+            let (session, look, observer) = open(&common, asked)?;
+            commands::adopt::run(&session, look, adopt.from, observer)
+        }
+        Command::Drift(drift) => {
+            let changes = changes(drift.expect_no_changes || drift.detailed_exitcode);
+            let asked = Asked {
+                selection: drift.selection,
+                pace: drift.pace,
+                sandbox: drift.sandbox,
+                output: drift.output,
+                ..Asked::default()
+            };
+            let (session, look, observer) = open(&common, asked)?;
+            commands::drift::run(&session, look, changes, observer)
         }
         Command::Sandbox(sandbox) => {
             let served = InSandbox {

@@ -62,23 +62,14 @@ pub(super) fn make_ready(
         .filter(|lane| counts(lane).planned > 0)
         .collect();
     let transports = transports(session, destination, &busy)?;
-    let midnight = midnight(clock::now());
     let mut ready = Vec::new();
     for (lane, transport) in busy.into_iter().zip(transports) {
-        let sent = |counted| {
-            store
-                .requests_since(&lane.name, midnight, counted)
-                .map(|sent| u64::try_from(sent.len()).unwrap_or(u64::MAX))
-        };
         let plan = File::open(path).map_err(|error| Failure::new(ExitCode::Io, error))?;
         ready.push(ApplyLane {
             lane: Arc::clone(lane),
             transport,
             tps_limit: session.tps_limit(),
-            sent_today: SentToday {
-                requests: sent(Counted::Requests)?,
-                writes: sent(Counted::Writes)?,
-            },
+            sent_today: sent_today(Some(store), &lane.name)?,
             counts: counts(lane),
             plan: Box::new(BufReader::new(plan)),
         });
@@ -126,6 +117,23 @@ pub(super) fn exit_of(stopped: &Stopped) -> Option<ExitCode> {
         Stopped::Provider(Stop::Credentials, _) => ExitCode::Auth,
         Stopped::NotRecorded | Stopped::Plan(_) => ExitCode::Io,
         Stopped::Interrupted => return None,
+    })
+}
+
+/// What earlier runs sent to a lane since the UTC day began.
+pub(super) fn sent_today(store: Option<&Store>, lane: &str) -> Result<SentToday, Failure> {
+    let Some(store) = store else {
+        return Ok(SentToday::default());
+    };
+    let midnight = midnight(clock::now());
+    let sent = |counted| {
+        store
+            .requests_since(lane, midnight, counted)
+            .map(|sent| u64::try_from(sent.len()).unwrap_or(u64::MAX))
+    };
+    Ok(SentToday {
+        requests: sent(Counted::Requests)?,
+        writes: sent(Counted::Writes)?,
     })
 }
 

@@ -16,7 +16,7 @@ use super::config::{
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::core::{FieldPath, Key, Policy, Problem, RecordKey, Scope};
-use crate::engine::{Digests, Keeping, Lane};
+use crate::engine::{Digests, IdColumn, Keeping, Lane, Matching};
 use crate::provider::{LeafRules, nearest};
 use crate::source::{Encoding, Input, Source, SourceSettings, Survey};
 use crate::store::{digest_key, existing_key, key_path};
@@ -200,7 +200,7 @@ impl Session {
             .config
             .lanes
             .iter()
-            .filter_map(|lane| source.header().position(&lane.id_column))
+            .filter_map(|lane| source.header().position(lane.id_column.as_ref()?))
             .collect();
         let survey = source.survey(&ids.into_iter().collect::<Vec<_>>())?;
         warnings.extend(survey.warnings.iter().cloned());
@@ -304,8 +304,15 @@ impl Session {
                     .collect(),
                 mappings,
                 rules: Arc::clone(rules),
-                id_column: position(&lane.id_column),
-                id_name: lane.id_column.clone(),
+                id: lane.id_column.as_ref().map(|name| IdColumn {
+                    index: position(name),
+                    name: name.clone(),
+                }),
+                matching: lane.matching.as_ref().map(|(mapping, rules)| Matching {
+                    column: mapping.cell.columns().first().map_or(usize::MAX, position),
+                    mapping: mapping.clone(),
+                    rules: Arc::clone(rules),
+                }),
                 limits,
                 keeping: Keeping {
                     key: key.cloned(),
@@ -323,7 +330,14 @@ fn columns_of(lane: &LaneConfig) -> Vec<String> {
         .mappings
         .iter()
         .flat_map(|mapping| mapping.cell.columns().to_vec());
-    mapped.chain([lane.id_column.clone()]).collect()
+    let matched = lane
+        .matching
+        .iter()
+        .flat_map(|(mapping, _)| mapping.cell.columns().to_vec());
+    mapped
+        .chain(lane.id_column.clone())
+        .chain(matched)
+        .collect()
 }
 
 /// A field asked for must be mapped in at least one lane.

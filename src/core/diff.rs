@@ -82,7 +82,7 @@ impl Shown {
         clippy::trivially_copy_pass_by_ref,
         reason = "serde passes the field by reference"
     )]
-    fn is_clear(&self) -> bool {
+    pub(super) fn is_clear(&self) -> bool {
         *self == Self::Clear
     }
 }

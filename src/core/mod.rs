@@ -3,6 +3,7 @@
 mod compare;
 mod complete;
 mod diff;
+mod drift;
 mod field;
 mod json;
 mod known;
@@ -21,6 +22,7 @@ mod wire;
 pub use compare::{Compare, is_blank};
 pub use complete::{Body, Completed, Completing, Settled, complete};
 pub use diff::{Before, Change, DiffContext, Shown, When, diff, immutable_problem};
+pub use drift::{Drift, DriftedField, Says};
 pub use field::{Access, Clear, Field, KeyedList, Place, ReadAs, ReadToken, Visibility};
 pub use json::{Json, JsonError, MAX_DEPTH};
 pub use known::{Acknowledged, Known};
@@ -29,7 +31,7 @@ pub use outcome::{LaneCounts, LeftOutReason, Outcome, SkipReason};
 pub use path::{FieldPath, PathError, Pointer};
 pub use payload::{Draft, Extra, ReadReason, Travels, Withheld, assemble};
 pub use plan::{
-    Estimate, GuardVerdict, Header, LaneHeader, LeftOut, Overlay, PLAN_FORMAT, PlanLine,
+    Estimate, GuardVerdict, Header, LaneHeader, LeftOut, Note, Overlay, PLAN_FORMAT, PlanLine,
     PlannedUpdate, Push, Ruling, Scope, Trailer,
 };
 pub use problem::{Code, Problem};

@@ -49,6 +49,12 @@ pub enum SkipReason {
     Limit,
     /// The snapshot row has moved since the plan was made.
     Superseded,
+    /// Its value does not belong to exactly one row and one record.
+    Ambiguous,
+    /// The provider has no record with its remote id.
+    NotFound,
+    /// The provider holds something else than it acknowledged.
+    Drifted,
 }
 
 impl From<LeftOutReason> for Outcome {
@@ -68,15 +74,25 @@ impl SkipReason {
             Self::Unlinked => "unlinked",
             Self::Limit => "limit",
             Self::Superseded => "superseded",
+            Self::Ambiguous => "ambiguous",
+            Self::NotFound => "not_found",
+            Self::Drifted => "drifted",
         }
     }
 
     /// The reason of a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Unlinked, Self::Limit, Self::Superseded]
-            .into_iter()
-            .find(|reason| reason.as_str() == name)
+        [
+            Self::Unlinked,
+            Self::Limit,
+            Self::Superseded,
+            Self::Ambiguous,
+            Self::NotFound,
+            Self::Drifted,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == name)
     }
 }
 

@@ -3,14 +3,15 @@
 //! A plan is data: it can be printed, stored, compared, and applied without
 //! being computed again. Nothing here reads or writes a file. Each type is one
 //! line of the file, which is JSON Lines: header, updates and rows left out,
-//! trailer.
+//! trailer. Adoption and drift tell their rows in the same form.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::drift::Drift;
 use super::json::Json;
-use super::outcome::{LaneCounts, LeftOutReason};
+use super::outcome::{LaneCounts, LeftOutReason, Outcome};
 use super::path::FieldPath;
 use super::payload::Draft;
 use super::problem::Problem;
@@ -29,6 +30,10 @@ pub enum PlanLine {
     Update(Box<PlannedUpdate>),
     /// A row that is left out in a lane.
     LeftOut(LeftOut),
+    /// A problem that belongs to no update and keeps no row out.
+    Note(Note),
+    /// A record in which the provider holds something else than it acknowledged.
+    Drift(Box<Drift>),
     /// The last line.
     Trailer(Trailer),
 }
@@ -137,6 +142,18 @@ pub struct LeftOut {
     /// Every problem of the row in this lane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+}
+
+/// A problem of a lane, told beside its rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The lane's name.
+    pub lane: String,
+    /// What became of the row, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// The problem.
+    pub problem: Problem,
 }
 
 impl LeftOut {

@@ -32,6 +32,10 @@ pub struct Problem {
     /// The row's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<RecordKey>,
+    /// The provider's own id of the record that it concerns, where that says
+    /// more than the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
 }
 
 impl Problem {
@@ -45,6 +49,7 @@ impl Problem {
             field: None,
             line: None,
             key: None,
+            remote_id: None,
         }
     }
 
@@ -73,6 +78,13 @@ impl Problem {
     #[must_use]
     pub fn key(mut self, key: &RecordKey) -> Self {
         self.key = Some(key.clone());
+        self
+    }
+
+    /// The same problem, of the record with this remote id.
+    #[must_use]
+    pub fn remote_id(mut self, id: impl Into<String>) -> Self {
+        self.remote_id = Some(id.into());
         self
     }
 

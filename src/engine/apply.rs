@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::ends::{LaneEnd, Stopped};
-use super::event::{Event, Observer};
+use super::event::{Event, Observer, Work};
 use super::exchanger::Clock;
 use super::lane::Lane;
 use super::pacer::{Pacer, SentToday};
@@ -59,7 +59,7 @@ impl Interrupt {
     }
 
     /// Waits until it is tripped; for ever where nothing can trip it any more.
-    async fn tripped(mut self) {
+    pub(super) async fn tripped(mut self) {
         if self.0.wait_for(|tripped| *tripped).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -110,7 +110,8 @@ async fn run_lane<T: Transport + 'static>(
     let name = lane.lane.name.clone();
     observer.observe(Event::LaneStarted {
         lane: name.clone(),
-        updates: lane.counts.planned,
+        work: Work::Send,
+        rows: lane.counts.planned,
     });
     let permits = Arc::new(Semaphore::new(
         usize::try_from(lane.lane.limits.concurrency.max(1)).unwrap_or(1),

@@ -7,15 +7,26 @@ use std::time::Duration;
 
 use crate::core::{Outcome, RecordKey};
 
+/// What a lane does with its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It sends their updates.
+    Send,
+    /// It reads their records.
+    Read,
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A lane begins; this many updates are to be attempted.
+    /// A lane begins.
     LaneStarted {
         /// The lane's name.
         lane: String,
-        /// Updates to attempt.
-        updates: u64,
+        /// What it does with its rows.
+        work: Work,
+        /// How many rows.
+        rows: u64,
     },
     /// A request was answered or not; `retry` when it repeats an earlier one.
     Requested {

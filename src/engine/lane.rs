@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::{Desired, Field, FieldPath, Key, Known, Mapping, Problem, Row, Visibility};
+use crate::core::{
+    Access, Acknowledged, Desired, Field, FieldPath, Hint, Json, Key, Known, Mapping, Policy,
+    Problem, Row, Visibility, decode, is_blank,
+};
 use crate::provider::{LeafRules, Limits, Provider, Settings, coerce};
 
 /// One lane.
@@ -27,14 +30,56 @@ pub struct Lane {
     pub rules: Arc<Vec<LeafRules>>,
     /// The columns that each reads, in the same order.
     pub columns: Vec<Vec<usize>>,
-    /// The column of the remote id.
-    pub id_column: usize,
-    /// Its name.
-    pub id_name: String,
+    /// The column of the remote id, where the file has one.
+    pub id: Option<IdColumn>,
+    /// How rows without a remote id find their records, where they may.
+    pub matching: Option<Matching>,
     /// The pace.
     pub limits: Limits,
     /// How values are kept in the snapshot.
     pub keeping: Keeping,
+}
+
+/// The column of the remote id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdColumn {
+    /// Its place in a row.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+}
+
+/// How rows without a remote id find their records: where exactly one row and
+/// exactly one record hold the same value.
+#[derive(Clone, Debug)]
+pub struct Matching {
+    /// The field, and how the cell is read.
+    pub mapping: Mapping,
+    /// The leaf rules of the field.
+    pub rules: Arc<LeafRules>,
+    /// The column.
+    pub column: usize,
+}
+
+impl Matching {
+    /// What a row holds: the canonical form of its value, or `None` where its
+    /// cell is empty.
+    pub fn of_row(&self, row: &Row) -> Result<Option<Value>, Vec<Problem>> {
+        let cell = row.cell(self.column).unwrap_or_default();
+        let desired = coerce(&self.mapping, &self.rules, &[cell])?;
+        Ok(desired.value().and_then(|value| self.canonical(value)))
+    }
+
+    /// What a record holds, in the same form.
+    #[must_use]
+    pub fn of_record(&self, record: &Json) -> Option<Value> {
+        let value = decode(&self.mapping.field, record, &|_| Hint::default()).ok()?;
+        self.canonical(&value)
+    }
+
+    fn canonical(&self, value: &Value) -> Option<Value> {
+        (!is_blank(value)).then(|| self.mapping.field.compare.canonical(value))
+    }
 }
 
 /// How values are kept in the snapshot.
@@ -80,6 +125,36 @@ impl Lane {
         } else {
             Err(problems)
         }
+    }
+
+    /// The mapped fields that a record shows and that are kept: all but those
+    /// that can only be written and those that are switched off.
+    pub fn readable(&self) -> impl Iterator<Item = &Mapping> {
+        self.mappings.iter().filter(|mapping| {
+            mapping.field.access != Access::WriteOnly && mapping.policy != Policy::Ignore
+        })
+    }
+
+    /// What a record holds in them. A field is `None` where the record holds
+    /// several entries and none of them is known to be ours.
+    pub fn view<'v>(
+        &self,
+        record: &Json,
+        desired: &dyn Fn(&FieldPath) -> Option<&'v Value>,
+        known: &Acknowledged,
+    ) -> Vec<(FieldPath, Option<Value>)> {
+        let hints = |path: &FieldPath| Hint {
+            desired: desired(path),
+            acknowledged: known
+                .get(path)
+                .map(|known| (known, self.keeping.key.as_ref())),
+        };
+        self.readable()
+            .map(|mapping| {
+                let value = decode(&mapping.field, record, &hints).ok();
+                (mapping.field.path.clone(), value)
+            })
+            .collect()
     }
 
     /// What the snapshot keeps of a value.

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::core::{
-    Header, Json, Key, LeftOut, Overlay, PLAN_FORMAT, PlanLine, PlannedUpdate, SealError, Shown,
-    Trailer, hex,
+    Drift, Header, Json, Key, LeftOut, Note, Overlay, PLAN_FORMAT, PlanLine, PlannedUpdate,
+    SealError, Shown, Trailer, hex,
 };
 
 /// Why a plan file cannot be written or read.
@@ -89,6 +89,16 @@ impl<'a, W: Write> PlanWriter<'a, W> {
     /// Writes a row that is left out.
     pub fn left_out(&mut self, left_out: LeftOut) -> Result<(), PlanFileError> {
         self.line(&PlanLine::LeftOut(left_out))
+    }
+
+    /// Writes a problem that is told beside the rows.
+    pub fn note(&mut self, note: Note) -> Result<(), PlanFileError> {
+        self.line(&PlanLine::Note(note))
+    }
+
+    /// Writes a record that drifted. Its values are those that may be shown.
+    pub fn drift(&mut self, drift: Drift) -> Result<(), PlanFileError> {
+        self.line(&PlanLine::Drift(Box::new(drift)))
     }
 
     /// Ends the file; returns the trailer with the hash of all before it.

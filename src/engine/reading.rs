@@ -28,16 +28,7 @@ use crate::store::Entry;
 /// while it is read repeats records, but not whole pages for long.
 const REPEATS: u32 = 3;
 
-/// How much of a record the caller needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// What the list shows of it.
-    Listed,
-    /// All of it, by one more request.
-    Whole,
-}
-
-/// One record of the list, once for each id.
+/// One record, as the list or a read by its id shows it.
 #[derive(Debug, PartialEq)]
 pub enum Found {
     /// It was read.
@@ -47,7 +38,7 @@ pub enum Found {
         /// The record, as the provider shows it.
         record: Json,
     },
-    /// The list has it, but it could not be read by its id.
+    /// It could not be read by its id.
     Unread {
         /// Its remote id.
         id: String,
@@ -121,14 +112,10 @@ impl<T: Transport + 'static> Reader<T> {
         }
     }
 
-    /// The records of the next page, some of them by one more request each as
-    /// `need` says; `None` once the list or the lane has ended. A page may hold
-    /// nothing new.
-    pub async fn next(
-        &mut self,
-        need: &(dyn Fn(&str, &Json) -> Need + Send + Sync),
-    ) -> Option<Vec<Found>> {
-        let found = self.try_next(self.position?, need).await;
+    /// The records of the next page, each id once; `None` once the list or the
+    /// lane has ended. A page may hold nothing new.
+    pub async fn next(&mut self) -> Option<Vec<Found>> {
+        let found = self.try_next(self.position?).await;
         if found.is_err() {
             self.position = None;
             // Whoever stopped the lane said why; all that is left is a state
@@ -136,6 +123,46 @@ impl<T: Transport + 'static> Reader<T> {
             self.exchanger.stop(Stopped::NotRecorded);
         }
         found.ok()
+    }
+
+    /// Reads records by their ids, side by side as the lane allows. What was
+    /// read when the lane ended is given, in the order asked for; the rest is
+    /// left out.
+    pub async fn read_each(&mut self, ids: Vec<String>) -> Vec<Found> {
+        let permits = usize::try_from(self.exchanger.lane().limits.concurrency).unwrap_or(1);
+        let permits = Arc::new(Semaphore::new(permits.max(1)));
+        let mut found: Vec<Option<Found>> = Vec::new();
+        let mut reads = JoinSet::new();
+        for (place, id) in ids.into_iter().enumerate() {
+            let (exchanger, permits) = (Arc::clone(&self.exchanger), Arc::clone(&permits));
+            found.push(None);
+            reads.spawn(async move {
+                let _permit = permits.acquire_owned().await;
+                (place, by_id(&exchanger, id).await)
+            });
+        }
+        while let Some(ended) = reads.join_next().await {
+            // A task ends by panicking only through a bug; the panic goes on.
+            let (place, read) = match ended {
+                Ok(ended) => ended,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            };
+            match read {
+                Ok(read) => found[place] = Some(read),
+                Err(LaneStopped) => self.exchanger.stop(Stopped::NotRecorded),
+            }
+        }
+        found.into_iter().flatten().collect()
+    }
+
+    /// Ends the reading from elsewhere; what is under way is finished.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper<T> {
+        Stopper(Arc::clone(&self.exchanger))
+    }
+
+    pub(super) fn lane(&self) -> &Lane {
+        self.exchanger.lane()
     }
 
     /// What the reading came to so far.
@@ -150,21 +177,16 @@ impl<T: Transport + 'static> Reader<T> {
         }
     }
 
-    async fn try_next(
-        &mut self,
-        at: Position,
-        need: &(dyn Fn(&str, &Json) -> Need + Send + Sync),
-    ) -> Result<Vec<Found>, LaneStopped> {
+    async fn try_next(&mut self, at: Position) -> Result<Vec<Found>, LaneStopped> {
         let page = self.page(at).await?;
         let before = self.end.records;
         let mut found = Vec::new();
-        let mut new = Vec::new();
         for (id, record) in page.records {
             match id {
                 None => found.push(Found::Nameless),
                 Some(id) if self.seen.is_new(&id) => {
                     self.end.records += 1;
-                    new.push((id, record));
+                    found.push(Found::Record { id, record });
                 }
                 Some(_) => self.end.repeated += 1,
             }
@@ -174,7 +196,6 @@ impl<T: Transport + 'static> Reader<T> {
         if self.repeats == REPEATS && page.next.is_some() {
             return Err(self.unusable("its list repeats itself: page after page holds nothing new"));
         }
-        found.extend(self.whole(new, need).await?);
         self.position = page.next;
         Ok(found)
     }
@@ -197,51 +218,26 @@ impl<T: Transport + 'static> Reader<T> {
         Err(self.unusable(&format!("its list cannot be read: {}", refusal.message)))
     }
 
-    /// The records of a page as the caller needs them, in the page's order.
-    async fn whole(
-        &self,
-        listed: Vec<(String, Json)>,
-        need: &(dyn Fn(&str, &Json) -> Need + Send + Sync),
-    ) -> Result<Vec<Found>, LaneStopped> {
-        let permits = usize::try_from(self.exchanger.lane().limits.concurrency).unwrap_or(1);
-        let permits = Arc::new(Semaphore::new(permits.max(1)));
-        let mut found: Vec<Option<Found>> = Vec::new();
-        let mut reads = JoinSet::new();
-        for (id, record) in listed {
-            if need(&id, &record) == Need::Listed {
-                found.push(Some(Found::Record { id, record }));
-                continue;
-            }
-            let (exchanger, permits) = (Arc::clone(&self.exchanger), Arc::clone(&permits));
-            let place = found.len();
-            found.push(None);
-            reads.spawn(async move {
-                let _permit = permits.acquire_owned().await;
-                (place, by_id(&exchanger, id).await)
-            });
-        }
-        let mut stopped = false;
-        while let Some(ended) = reads.join_next().await {
-            // A task ends by panicking only through a bug; the panic goes on.
-            let (place, read) = match ended {
-                Ok(ended) => ended,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            };
-            match read {
-                Ok(read) => found[place] = Some(read),
-                Err(LaneStopped) => stopped = true,
-            }
-        }
-        if stopped {
-            return Err(LaneStopped);
-        }
-        Ok(found.into_iter().flatten().collect())
-    }
-
     fn unusable(&self, why: &str) -> LaneStopped {
         self.exchanger
             .stop(Stopped::Provider(Stop::Unusable, why.to_owned()));
         LaneStopped
+    }
+}
+
+/// Ends a [`Reader`] from elsewhere.
+pub struct Stopper<T>(Arc<Exchanger<T>>);
+
+impl<T> std::fmt::Debug for Stopper<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stopper")
+    }
+}
+
+impl<T: Transport> Stopper<T> {
+    /// Ends the reading; the first reason stays.
+    pub fn stop(&self, why: Stopped) {
+        self.0.stop(why);
     }
 }
 

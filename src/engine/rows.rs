@@ -90,20 +90,21 @@ impl<'a> Links<'a> {
             Some((_, snapshot)) => snapshot.get(key)?,
             None => None,
         };
-        let id = row.cell(self.lane.id_column).unwrap_or_default();
         let mut problems = Vec::new();
-        if id.is_empty() {
+        let cell = self.lane.id.as_ref();
+        let cell = cell.and_then(|column| Some((column, row.cell(column.index)?)));
+        let Some((column, id)) = cell.filter(|(_, id)| !id.is_empty()) else {
             let remote_id = known.as_ref().map(|known| known.remote_id.clone());
             return Ok(Link {
                 remote_id,
                 known,
                 problems,
             });
-        }
+        };
         if let Err(problem) = self.lane.provider.check_id(id) {
             problems.push(problem);
         } else {
-            if let Some(lines) = (source.id_lines)(self.lane.id_column, id) {
+            if let Some(lines) = (source.id_lines)(column.index, id) {
                 let message = format!(
                     "the remote id stands on lines {}; each record belongs to one row",
                     listed(&lines)
@@ -123,7 +124,7 @@ impl<'a> Links<'a> {
             }
         }
         for problem in &mut problems {
-            problem.column = Some(self.lane.id_name.clone());
+            problem.column = Some(column.name.clone());
         }
         Ok(Link {
             remote_id: Some(id.to_owned()),

@@ -88,8 +88,18 @@ impl Contract {
         })
     }
 
-    /// The field at a path.
+    /// The field at a path, if it can be written.
     pub fn field(&self, path: &FieldPath) -> Result<Field, FieldError> {
+        let field = self.readable(path)?;
+        if field.access == Access::ReadOnly {
+            return Err(FieldError::ReadOnly(path.to_string()));
+        }
+        Ok(field)
+    }
+
+    /// The field at a path, whether or not it can be written: a record may be
+    /// known by what only its provider sets.
+    pub fn readable(&self, path: &FieldPath) -> Result<Field, FieldError> {
         let text = path.to_string();
         let Some(Reached {
             node,
@@ -105,9 +115,6 @@ impl Contract {
                 path: text,
             });
         };
-        if is_set(node, "readOnly") {
-            return Err(FieldError::ReadOnly(text));
-        }
         let flag = matches!(place, Place::Flag { .. });
         if !flag && leaf_type(node).is_none() {
             let inner = node
@@ -121,10 +128,14 @@ impl Contract {
             ));
         }
         self.check_name(path)?;
-        let access = match (is_set(node, "writeOnly"), is_set(node, "x-immutable")) {
-            (true, _) => Access::WriteOnly,
-            (_, true) => Access::Immutable,
-            _ => Access::ReadWrite,
+        let access = if is_set(node, "readOnly") {
+            Access::ReadOnly
+        } else if is_set(node, "writeOnly") {
+            Access::WriteOnly
+        } else if is_set(node, "x-immutable") {
+            Access::Immutable
+        } else {
+            Access::ReadWrite
         };
         Ok(Field {
             path: path.clone(),

@@ -12,7 +12,7 @@ use super::manifest::{Page, PageBy};
 use super::request::segment;
 use super::response::Refusal;
 use super::settings::Settings;
-use crate::core::{Json, Method, Pointer, Problem, Request, Response};
+use crate::core::{Field, Json, Method, Pointer, Problem, ReadToken, Request, Response};
 
 /// Where in a list a page begins; the default is the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,31 @@ impl Provider {
             headers: self.headers(settings),
             body: None,
         }))
+    }
+
+    /// Whether the list's records lack a field that a read by id has.
+    #[must_use]
+    pub fn list_omits(&self, field: &Field) -> bool {
+        let Some(list) = &self.manifest.list else {
+            return true;
+        };
+        let shown: Vec<&String> = match &field.read_as {
+            Some(read_as) => read_as
+                .0
+                .iter()
+                .map_while(|token| match token {
+                    ReadToken::Member(name) => Some(name),
+                    ReadToken::Each => None,
+                })
+                .collect(),
+            None => field.place.members().iter().collect(),
+        };
+        let lies_below = |omitted: &Pointer| {
+            let tokens = omitted.tokens();
+            tokens.len() <= shown.len()
+                && tokens.iter().zip(&shown).all(|(one, other)| one == *other)
+        };
+        list.omits.iter().any(lies_below)
     }
 
     /// The page in the answer to [`Self::list_request`], asked for at this

@@ -48,31 +48,36 @@ impl Collector {
         match detail {
             Detail::Row(row) => self.take_row(row),
             Detail::Problem(problem) => self.take_problem(problem),
+            Detail::Drift(drift) => {
+                let fields = drift.fields.iter().map(|field| &field.field);
+                self.count(&drift.lane, fields);
+            }
         }
     }
 
     fn take_row(&mut self, row: &RowDetail) {
         if matches!(row.outcome, Outcome::Planned | Outcome::Updated) {
-            self.count(row);
+            let fields = row.draft.changes.iter().map(|change| &change.field);
+            self.count(&row.provider, fields);
         }
         for problem in row.problem_details() {
             self.take_problem(&problem);
         }
     }
 
-    fn count(&mut self, row: &RowDetail) {
+    fn count<'f>(&mut self, lane: &str, changed: impl Iterator<Item = &'f FieldPath>) {
         // Names are cloned once per lane and field, not once per row.
-        if !self.fields.contains_key(&row.provider) {
-            self.fields.insert(row.provider.clone(), BTreeMap::new());
+        if !self.fields.contains_key(lane) {
+            self.fields.insert(lane.to_owned(), BTreeMap::new());
         }
-        let Some(fields) = self.fields.get_mut(&row.provider) else {
+        let Some(fields) = self.fields.get_mut(lane) else {
             return;
         };
-        for change in &row.draft.changes {
-            match fields.get_mut(&change.field) {
+        for field in changed {
+            match fields.get_mut(field) {
                 Some(count) => *count += 1,
                 None => {
-                    fields.insert(change.field.clone(), 1);
+                    fields.insert(field.clone(), 1);
                 }
             }
         }
@@ -110,7 +115,7 @@ impl Collector {
                 order,
                 last: None,
             });
-        let of_row = problem.line.is_some() || problem.key.is_some();
+        let of_row = problem.line.is_some() || problem.key.is_some() || problem.remote_id.is_some();
         if !of_row || (problem.line.is_some() && gathered.last == problem.line) {
             return;
         }
@@ -120,6 +125,7 @@ impl Collector {
             gathered.group.first.push(Place {
                 line: problem.line,
                 key: problem.key.clone(),
+                remote_id: problem.remote_id.clone(),
             });
         }
     }

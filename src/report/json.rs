@@ -20,9 +20,9 @@
 //! allowed                [NAME=VALUE]
 //! warnings               [{code, message, column?, field?, line?, key?}]
 //! problem_groups         [{code, message, provider, column, field, outcome, rows,
-//!                        first [{line, key}], new}]  new is null where no last run is known
+//!                        first [{line, key, remote_id}], new}]  new is null where no last run is known
 //! problems_not_grouped   problems of further causes than there are groups for
-//! problems               [{code, message, provider, column, field, line, key, outcome,
+//! problems               [{code, message, provider, column, field, line, key, remote_id, outcome,
 //!                        status, provider_request_id}]
 //! changes                one entry per field, below
 //! complete               false when the rows could not be read to their end
@@ -34,6 +34,9 @@
 //!   "extra"     field, after?, because {whole | together: pointer}: sent with the changes
 //!   "withheld"  field, while_false: pointer: kept back now
 //!   "carried"   unit: pointer: what else it holds is carried from the read
+//!   "drift"     field, before_state and before?: what was acknowledged, now?: what the provider
+//!               holds, source "nothing" | "same" | "other" | "invalid": what the row says,
+//!               after?: its other value; it has no push
 //! ```
 //!
 //! Skip reasons inside `outcome` are spelled `skipped(reason)`. A value that is
@@ -49,7 +52,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::core::{
-    Before, Change, Extra, FieldPath, Outcome, Pointer, Push, RecordKey, Travels, When,
+    Before, Change, Drift, Extra, FieldPath, Outcome, Pointer, Push, RecordKey, Says, SkipReason,
+    Travels, When,
 };
 
 use super::model::{Detail, ProblemDetail, Report, ReportError, RowDetail, quotes_provider};
@@ -79,11 +83,13 @@ where
                 .iter()
                 .try_for_each(|problem| array.entry(&ProblemEntry::of(problem, values))),
             Detail::Problem(problem) => array.entry(&ProblemEntry::of(&problem, values)),
+            Detail::Drift(_) => Ok(()),
         })
     });
     let shown = object.array("changes", |array| {
         each(changes, |detail| match detail {
             Detail::Row(row) => write_row(array, &row, values),
+            Detail::Drift(drift) => write_drift(array, &drift, values),
             Detail::Problem(_) => Ok(()),
         })
     });
@@ -135,6 +141,7 @@ struct ProblemEntry<'a> {
     field: Option<&'a FieldPath>,
     line: Option<u64>,
     key: Option<&'a RecordKey>,
+    remote_id: Option<&'a str>,
     outcome: Option<String>,
     status: Option<u16>,
     provider_request_id: Option<&'a str>,
@@ -156,6 +163,7 @@ impl<'a> ProblemEntry<'a> {
             field: problem.field.as_ref(),
             line: problem.line,
             key: problem.key.as_ref(),
+            remote_id: problem.remote_id.as_deref(),
             outcome: detail.outcome.map(|outcome| outcome.to_string()),
             status: detail.status,
             provider_request_id: detail.provider_request_id.as_deref(),
@@ -169,7 +177,8 @@ struct ChangeEntry<'a> {
     key: &'a RecordKey,
     line: u64,
     remote_id: &'a str,
-    push: Push,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<Push>,
     outcome: String,
     role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,6 +187,10 @@ struct ChangeEntry<'a> {
     before_state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,16 +208,39 @@ struct ChangeEntry<'a> {
 impl<'a> ChangeEntry<'a> {
     fn new(row: &'a RowDetail, role: &'static str) -> Self {
         Self {
-            provider: &row.provider,
-            key: &row.key,
-            line: row.line,
-            remote_id: &row.remote_id,
-            push: row.push,
-            outcome: Outcome::to_string(&row.outcome),
+            push: Some(row.push),
+            ..Self::of(
+                &row.provider,
+                &row.key,
+                row.line,
+                &row.remote_id,
+                row.outcome,
+                role,
+            )
+        }
+    }
+
+    fn of(
+        provider: &'a str,
+        key: &'a RecordKey,
+        line: u64,
+        remote_id: &'a str,
+        outcome: Outcome,
+        role: &'static str,
+    ) -> Self {
+        Self {
+            provider,
+            key,
+            line,
+            remote_id,
+            push: None,
+            outcome: outcome.to_string(),
             role,
             field: None,
             before_state: None,
             before: None,
+            now: None,
+            source: None,
             after: None,
             when: None,
             because: None,
@@ -216,12 +252,7 @@ impl<'a> ChangeEntry<'a> {
 
     fn change(row: &'a RowDetail, change: &'a Change, values: Values) -> Self {
         let visible = values.shows(change.shown);
-        let (state, before) = match &change.before {
-            Before::Unknown => ("unknown", None),
-            Before::NewField => ("new_field", None),
-            Before::Value(value) if visible => ("value", Some(value)),
-            Before::Value(_) | Before::Hidden => ("hidden", None),
-        };
+        let (state, before) = before(&change.before, visible);
         Self {
             field: Some(&change.field),
             before_state: Some(state),
@@ -243,6 +274,51 @@ impl<'a> ChangeEntry<'a> {
             ..Self::new(row, "extra")
         }
     }
+}
+
+/// How a value from before is told, and the value where it may be shown.
+fn before(before: &Before, visible: bool) -> (&'static str, Option<&Value>) {
+    match before {
+        Before::Unknown => ("unknown", None),
+        Before::NewField => ("new_field", None),
+        Before::Value(value) if visible => ("value", Some(value)),
+        Before::Value(_) | Before::Hidden => ("hidden", None),
+    }
+}
+
+fn write_drift(
+    array: &mut ArrayWriter<'_>,
+    drift: &Drift,
+    values: Values,
+) -> Result<(), ReportError> {
+    let outcome = Outcome::Skipped(SkipReason::Drifted);
+    drift.fields.iter().try_for_each(|field| {
+        let visible = values.shows(field.shown);
+        let (state, before) = before(&field.acknowledged, visible);
+        let (source, after) = match &field.source {
+            Says::Nothing => ("nothing", None),
+            Says::Same => ("same", None),
+            Says::Other(value) => ("other", visible.then_some(value)),
+            Says::Invalid => ("invalid", None),
+        };
+        array.entry(&ChangeEntry {
+            field: Some(&field.field),
+            before_state: Some(state),
+            before,
+            now: visible.then_some(&field.now),
+            source: Some(source),
+            after,
+            hidden: !visible,
+            ..ChangeEntry::of(
+                &drift.lane,
+                &drift.key,
+                drift.line,
+                &drift.remote_id,
+                outcome,
+                "drift",
+            )
+        })
+    })
 }
 
 fn write_row(

@@ -12,8 +12,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use thiserror::Error;
 
 use crate::core::{
-    Code, Draft, Estimate, FieldPath, GuardVerdict, LaneCounts, LeftOut, LeftOutReason, Outcome,
-    PlannedUpdate, Problem, Push, RecordKey, Scope, SkipReason,
+    Code, Draft, Drift, Estimate, FieldPath, GuardVerdict, LaneCounts, LeftOut, LeftOutReason,
+    Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, SkipReason,
 };
 
 /// The version of the JSON report's format.
@@ -192,6 +192,8 @@ pub struct Place {
     pub line: Option<u64>,
     /// The row's key.
     pub key: Option<RecordKey>,
+    /// The provider's own id of the record, where the problem is one of a record.
+    pub remote_id: Option<String>,
 }
 
 /// One thing of the stream of rows.
@@ -200,7 +202,9 @@ pub enum Detail {
     /// A row with an update.
     Row(Box<RowDetail>),
     /// A problem, of a row that is left out or of no row.
-    Problem(ProblemDetail),
+    Problem(Box<ProblemDetail>),
+    /// A record that drifted.
+    Drift(Box<Drift>),
 }
 
 /// A row with an update: what is planned, and what became of it.
@@ -263,6 +267,24 @@ impl From<PlannedUpdate> for RowDetail {
             provider_request_id: None,
             message: None,
             problems: Vec::new(),
+        }
+    }
+}
+
+impl From<ProblemDetail> for Detail {
+    fn from(problem: ProblemDetail) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl From<Note> for ProblemDetail {
+    fn from(note: Note) -> Self {
+        Self {
+            provider: Some(note.lane),
+            outcome: note.outcome,
+            problem: note.problem,
+            status: None,
+            provider_request_id: None,
         }
     }
 }
@@ -365,6 +387,18 @@ fn skipped(reason: SkipReason) -> Problem {
         SkipReason::Superseded => (
             "W_SUPERSEDED",
             "the record was updated since the plan was made; the next plan sees it",
+        ),
+        SkipReason::Ambiguous => (
+            "W_AMBIGUOUS",
+            "the value of `match` does not belong to exactly one row and one record; fill the id column",
+        ),
+        SkipReason::NotFound => (
+            "W_NOT_FOUND",
+            "the provider has no record with this remote id; correct the cell, or unlink the key",
+        ),
+        SkipReason::Drifted => (
+            "W_DRIFT",
+            "the provider holds something else than it acknowledged last",
         ),
     };
     Problem::new(code, message)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::core::Outcome;
-use crate::engine::{Event, Observer};
+use crate::engine::{Event, Observer, Work};
 
 use super::escape::escape;
 use super::words::{counted, duration, number};
@@ -20,7 +20,7 @@ use super::words::{counted, duration, number};
 /// What is known of a lane while it works.
 #[derive(Clone, Debug, Default)]
 struct Tally {
-    updates: u64,
+    rows: u64,
     done: u64,
     troubled: u64,
     retries: u64,
@@ -87,13 +87,13 @@ impl Bars {
         }
     }
 
-    fn start(&self, lane: String, updates: u64) {
-        let bar = self.all.add(ProgressBar::new(updates));
+    fn start(&self, lane: String, rows: u64) {
+        let bar = self.all.add(ProgressBar::new(rows));
         bar.set_style(style());
         bar.set_prefix(escape(&lane).into_owned());
         bar.tick();
         let tally = Tally {
-            updates,
+            rows,
             ..Tally::default()
         };
         lock(&self.lanes).insert(lane, (bar, tally));
@@ -121,7 +121,7 @@ fn style() -> ProgressStyle {
 impl Observer for Bars {
     fn observe(&self, event: Event) {
         match event {
-            Event::LaneStarted { lane, updates } => self.start(lane, updates),
+            Event::LaneStarted { lane, rows, .. } => self.start(lane, rows),
             Event::Requested { lane, retry } => self.change(&lane, |_, tally| {
                 tally.retries += u64::from(retry);
                 tally.waiting = None;
@@ -208,16 +208,16 @@ impl ProgressLog {
         }
     }
 
-    fn start(&self, lane: String, updates: u64) {
+    fn start(&self, lane: String, work: Work, rows: u64) {
         let now = (self.clock)();
-        let told = format!(
-            "{}: {} to send",
-            escape(&lane),
-            counted(updates, "update", "updates")
-        );
+        let work = match work {
+            Work::Send => format!("{} to send", counted(rows, "update", "updates")),
+            Work::Read => format!("{} to read", counted(rows, "record", "records")),
+        };
+        let told = format!("{}: {work}", escape(&lane));
         let logged = Logged {
             tally: Tally {
-                updates,
+                rows,
                 ..Tally::default()
             },
             began: now,
@@ -258,17 +258,17 @@ impl ProgressLog {
 
 impl Logged {
     fn done(&self, lane: &str) -> String {
-        let Tally { done, updates, .. } = self.tally;
+        let Tally { done, rows, .. } = self.tally;
         format!(
             "{}: {} of {} done",
             escape(lane),
             number(done),
-            number(updates)
+            number(rows)
         )
     }
 
     fn line(&self, lane: &str, now: Duration) -> String {
-        let Tally { done, updates, .. } = self.tally;
+        let Tally { done, rows, .. } = self.tally;
         let passed = now.saturating_sub(self.began).as_secs();
         let mut parts = vec![self.done(lane)];
         if done > 0 && passed > 0 {
@@ -276,7 +276,7 @@ impl Logged {
                 "{} a minute",
                 number(done.saturating_mul(60) / passed)
             ));
-            let left = updates.saturating_sub(done).saturating_mul(passed) / done;
+            let left = rows.saturating_sub(done).saturating_mul(passed) / done;
             if left > 0 {
                 parts.push(format!("about {} left", duration(left)));
             }
@@ -296,7 +296,7 @@ impl Logged {
 impl Observer for ProgressLog {
     fn observe(&self, event: Event) {
         match event {
-            Event::LaneStarted { lane, updates } => self.start(lane, updates),
+            Event::LaneStarted { lane, work, rows } => self.start(lane, work, rows),
             Event::Requested { lane, retry } => self.change(&lane, |tally| {
                 tally.retries += u64::from(retry);
                 tally.waiting = None;

@@ -39,19 +39,24 @@ impl Values {
 
 /// `before -> after` of one change.
 pub(super) fn transition(change: &Change, values: Values) -> String {
-    let visible = values.shows(change.shown);
-    let from = match (&change.before, &change.after) {
+    held(&change.before, &change.after, change.shown, values)
+}
+
+/// What was held and what follows it.
+pub(super) fn held(before: &Before, after: &Value, shown: Shown, values: Values) -> String {
+    let visible = values.shows(shown);
+    let from = match (before, after) {
         (Before::Value(Value::String(before)), Value::String(after)) => common_start(before, after),
         _ => 0,
     };
-    let before = match &change.before {
+    let before = match before {
         Before::Unknown => "?".to_owned(),
         Before::NewField => "new field".to_owned(),
         Before::Value(value) if visible => render_from(value, from),
         Before::Value(_) | Before::Hidden => HIDDEN.to_owned(),
     };
     let after = if visible {
-        render_from(&change.after, from)
+        render_from(after, from)
     } else {
         HIDDEN.to_owned()
     };
@@ -60,8 +65,13 @@ pub(super) fn transition(change: &Change, values: Values) -> String {
 
 /// The value of an extra.
 pub(super) fn extra(extra: &Extra, values: Values) -> String {
-    if values.shows(extra.shown) {
-        render_from(&extra.value, 0)
+    shown(&extra.value, extra.shown, values)
+}
+
+/// One value.
+pub(super) fn shown(value: &Value, shown: Shown, values: Values) -> String {
+    if values.shows(shown) {
+        render_from(value, 0)
     } else {
         HIDDEN.to_owned()
     }

@@ -73,6 +73,13 @@ pub enum Entry {
     Settle(Box<Settlement>),
     /// A row that planning left out, and when that was recorded.
     LeftOut(LeftOut, Timestamp),
+    /// Records that were read from a provider.
+    Adopt {
+        /// The lane's name.
+        lane: String,
+        /// What it holds.
+        records: Vec<Adopted>,
+    },
 }
 
 /// A request that is about to be sent.

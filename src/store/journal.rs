@@ -81,6 +81,9 @@ impl Store {
                 Entry::LeftOut(row, at) => {
                     leave_out(&transaction, run, lane_id(&row.lane)?, row, micros(*at))?;
                 }
+                Entry::Adopt { lane, records } => {
+                    take_over(&transaction, run, lane_id(lane)?, records)?;
+                }
             }
         }
         transaction.commit()?;
@@ -100,15 +103,7 @@ impl Store {
             let transaction = self
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for record in chunk {
-                acknowledge(
-                    &transaction,
-                    run,
-                    lane_id,
-                    &record.key,
-                    Some(&record.snapshot),
-                )?;
-            }
+            take_over(&transaction, run, lane_id, chunk)?;
             transaction.commit()?;
         }
         Ok(())
@@ -288,6 +283,18 @@ fn leave_out(
             to_json(&row.problems)?,
         ])?;
     Ok(())
+}
+
+fn take_over(
+    connection: &Connection,
+    run: OpenRun,
+    lane_id: i64,
+    records: &[Adopted],
+) -> Result<(), StoreError> {
+    records.iter().try_for_each(|record| {
+        let snapshot = Some(&record.snapshot);
+        acknowledge(connection, run, lane_id, &record.key, snapshot)
+    })
 }
 
 /// Closes the open attempts of a record and moves its snapshot.

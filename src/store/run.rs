@@ -3,16 +3,16 @@
 //! The counts of a killed run are its plan's, moved by what the journal
 //! recorded: they add up like those of any other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::convert::{count, from_json, int, optional_count, outcome, timestamp};
+use super::convert::{count, from_json, int, key, optional_count, outcome, timestamp};
 use super::entry::RunExit;
 use super::journal::scope_name;
 use super::{Store, StoreError};
-use crate::core::{GuardVerdict, LaneCounts, Outcome, Scope};
+use crate::core::{GuardVerdict, LaneCounts, Outcome, RecordKey, Scope};
 
 /// The columns of [`RunRow`].
 const COLUMNS: &str = "SELECT * FROM run";
@@ -97,6 +97,39 @@ impl Store {
         self.select("WHERE plan_sha256 = ?1 ORDER BY rid", plan_sha256)
     }
 
+    /// The keys whose records were read by adoptions of a lane that were cut
+    /// short, since the last one that was not: the next goes on after them.
+    pub fn adopted_so_far(&self, lane: &str) -> Result<BTreeSet<RecordKey>, StoreError> {
+        let mut keys = BTreeSet::new();
+        let Some(lane_id) = self.lanes.get(lane) else {
+            return Ok(keys);
+        };
+        let mut runs = self.connection.prepare_cached(
+            "SELECT run.rid, final FROM run JOIN run_lane ON run_rid = run.rid AND lane_id = ?1
+             WHERE command = 'adopt' AND EXISTS
+                   (SELECT 1 FROM attempt AS a WHERE a.run_rid = run.rid AND a.lane_id = ?1)
+             ORDER BY run.rid DESC",
+        )?;
+        let mut of_run = self
+            .connection
+            .prepare_cached("SELECT key FROM snapshot WHERE lane_id = ?1 AND updated_run = ?2")?;
+        let mut rows = runs.query([lane_id])?;
+        while let Some(row) = rows.next()? {
+            let run: i64 = row.get(0)?;
+            if let Some(last) = row.get::<_, Option<String>>(1)? {
+                let counts: LaneCounts = from_json(&last, "run_lane.final")?;
+                if counts.planned == 0 {
+                    break;
+                }
+            }
+            let mut read = of_run.query([*lane_id, run])?;
+            while let Some(row) = read.next()? {
+                keys.insert(key(&row.get::<_, String>(0)?));
+            }
+        }
+        Ok(keys)
+    }
+
     fn select(
         &self,
         tail: &'static str,
@@ -179,6 +212,16 @@ pub(super) fn derived(
         for _ in 0..row.get::<_, i64>(2)? {
             counts.settle(outcome);
         }
+    }
+    // Rows that were adopted have no outcome of their own.
+    let adopted: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM snapshot JOIN run ON run.rid = ?1
+             WHERE command = 'adopt' AND updated_run = ?1 AND lane_id = ?2",
+        )?
+        .query_row(params![run, lane_id], |row| row.get(0))?;
+    for _ in 0..adopted.min(int(counts.planned)) {
+        counts.settle(Outcome::Unchanged);
     }
     // A write that was sent, or may have been, and whose row has no outcome.
     let in_doubt: i64 = connection

@@ -326,7 +326,9 @@ fn planning_has_no_transport() {
     for file in [
         "planner.rs",
         "rows.rs",
-        "adopt.rs",
+        "declare.rs",
+        "roster.rs",
+        "linking.rs",
         "plan_file.rs",
         "guards.rs",
         "estimate.rs",

@@ -1,10 +1,12 @@
 //! The program as users run it: the built binary, real files, and a scripted
 //! server that knows nothing of providers.
 
+mod adoption;
 mod codes;
 mod configured;
 mod crash;
 mod delivery;
+mod drift;
 mod output;
 mod periods;
 mod refused;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, Json, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    Clock, Found, Generation, Need, Pacer, ReadEnd, Reader, Recorder, Renewal, SentToday, Silent,
-    Stop, Stopped, Transport,
+    Clock, Found, Generation, Pacer, ReadEnd, Reader, Recorder, Renewal, SentToday, Silent, Stop,
+    Stopped, Transport,
 };
 use clientsync::store::{Counted, RunStart, Store};
 use serde_json::{Value, json};
@@ -201,17 +201,28 @@ fn reader(remote: &Remote, limits: &str, journal: Option<Recorder>) -> Reader<Re
     )
 }
 
-async fn read_with(mut reader: Reader<Remote>, need: Need) -> Read {
-    read_as(&mut reader, &move |_, _| need).await
+/// What a test wants of each record.
+#[derive(Clone, Copy, PartialEq)]
+enum Need {
+    /// What the list shows.
+    Listed,
+    /// All of it, by a read of its own.
+    Whole,
 }
 
-async fn read_as(
-    reader: &mut Reader<Remote>,
-    need: &(dyn Fn(&str, &Json) -> Need + Send + Sync),
-) -> Read {
+async fn read_with(mut reader: Reader<Remote>, need: Need) -> Read {
     let mut found = Vec::new();
-    while let Some(page) = reader.next(need).await {
-        found.extend(page);
+    while let Some(page) = reader.next().await {
+        if need == Need::Listed {
+            found.extend(page);
+            continue;
+        }
+        let id = |found: Found| match found {
+            Found::Record { id, .. } => Some(id),
+            Found::Unread { .. } | Found::Nameless => None,
+        };
+        let ids = page.into_iter().filter_map(id).collect();
+        found.extend(reader.read_each(ids).await);
     }
     let end = reader.end();
     Read { end, found }
@@ -255,22 +266,34 @@ async fn what_the_list_omits_costs_one_request_per_record_at_the_lanes_concurren
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_caller_says_for_each_record_whether_it_needs_the_whole() {
+async fn what_was_read_before_the_lane_ended_is_given() {
     let served = clients(10);
+    let remote = Remote::new(move |number, url| match number {
+        0..=6 => served(url),
+        _ => status(402),
+    });
+    let read = read(&remote, Need::Whole).await;
+    // The list, six records, and up to four that were under way.
+    assert_eq!(read.ids(), names(6));
+    assert!(matches!(
+        read.end.stopped,
+        Some(Stopped::Provider(Stop::Deferred, _))
+    ));
+    assert!(read.end.requests <= 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_ends_when_it_is_stopped_from_elsewhere() {
+    let served = clients(500);
     let remote = Remote::new(move |_, url| served(url));
-    let need = |id: &str, listed: &Json| {
-        assert!(listed.get("email").is_some());
-        if id == "r3" {
-            Need::Whole
-        } else {
-            Need::Listed
-        }
-    };
-    let read = read_as(&mut reader(&remote, FAST, None), &need).await;
-    assert_eq!(read.end.requests, 2);
-    assert_eq!(read.ids(), names(10));
-    let whole = |email: &Option<String>| email.as_deref() == Some("\"whole@example.com\"");
-    assert_eq!(read.emails().iter().position(whole), Some(3));
+    let mut reader = reader(&remote, FAST, None);
+    let stopper = reader.stopper();
+    assert_eq!(reader.next().await.unwrap().len(), 100);
+    stopper.stop(Stopped::Interrupted);
+    assert_eq!(reader.next().await, None);
+    assert!(reader.read_each(vec!["r1".to_owned()]).await.is_empty());
+    let end = reader.end();
+    assert_eq!((end.requests, end.stopped), (1, Some(Stopped::Interrupted)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -426,7 +449,7 @@ async fn an_answer_with_another_record_ends_the_reading() {
         _ => served(url),
     });
     let read = read(&remote, Need::Whole).await;
-    assert!(read.found.is_empty());
+    assert_eq!(read.ids(), ["r0"]);
     assert!(matches!(
         read.end.stopped,
         Some(Stopped::Provider(Stop::Unusable, _))

@@ -35,11 +35,12 @@ const NOT_RUN: [(&str, &str); 5] = [
     ("clientsync sync", "needs a real provider"),
 ];
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "plan",
     "sync",
     "check",
     "adopt",
+    "drift",
     "runs",
     "providers",
     "sandbox",

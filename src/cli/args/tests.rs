@@ -98,7 +98,6 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "sync --concurrency 0",
         "sync --concurrency 257",
         "adopt",
-        "adopt --from provider",
         "adopt --from file",
         "runs show",
         "providers show",
@@ -137,10 +136,4 @@ fn help_and_version_end_well() {
         text.contains("Examples:\n  clientsync sync --dry-run"),
         "{text}"
     );
-}
-
-#[test]
-fn adopting_from_the_provider_is_announced() {
-    let (_, text) = typed("adopt --from provider").unwrap_err();
-    assert!(text.contains("is not available yet"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod adopt;
 pub(super) mod check;
+pub(super) mod drift;
 pub(super) mod plan;
 pub(super) mod providers;
 mod retention;

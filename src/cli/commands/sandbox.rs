@@ -31,7 +31,13 @@ pub(in crate::cli) fn run(
     }
     let chosen = in_words(&faults);
     let runtime = runtime()?;
-    let sandbox = start_sandbox(session, &runtime, port.unwrap_or_default(), faults)?;
+    let sandbox = start_sandbox(
+        session,
+        &runtime,
+        port.unwrap_or_default(),
+        faults,
+        Some(session.sandbox_records()),
+    )?;
     print(|out| {
         writeln!(
             out,

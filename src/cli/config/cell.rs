@@ -77,7 +77,7 @@ pub(super) fn read(
 }
 
 /// An input, read as the source says.
-fn start(input: CellInput, source: Option<&SourceTable>) -> CellSource {
+pub(super) fn start(input: CellInput, source: Option<&SourceTable>) -> CellSource {
     let mut cell = CellSource::of(input);
     if let Some(source) = source {
         cell.blank = source.blank;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::fields;
 use super::guards;
+use super::matching;
 use super::reader::{Section, Value, child, did_you_mean};
 use super::run::MAX_CONCURRENCY;
 use super::source::SourceTable;
@@ -29,8 +30,11 @@ pub struct LaneConfig {
     pub settings: Settings,
     /// Where its credentials are kept.
     pub secrets: SecretRefs,
-    /// The column with the remote id.
-    pub id_column: String,
+    /// The column with the remote id, where the file has one.
+    pub id_column: Option<String>,
+    /// How rows without a remote id find their records, and the rules of what
+    /// is compared.
+    pub matching: Option<(Mapping, Arc<LeafRules>)>,
     /// The pace: the manifest's, or the user's in place of it.
     pub limits: Limits,
     /// The guards of this lane.
@@ -65,14 +69,17 @@ pub(super) fn read(value: Value<'_>, context: &Context<'_>) -> Option<LaneConfig
     let provider = provider(&mut section, &name, context.catalog);
     let settings = settings(&mut section, provider.as_deref());
     let secrets = secrets(&mut section, provider.as_deref(), context.directory);
-    if !section.has("id") {
+    if !section.has("id") && !section.has("match") {
         section.missing(
             "id",
-            "name the column that holds the provider's id of the record",
+            "name the column that holds the provider's id of the record; without one, `match` says by which value `adopt --from provider` finds it",
         );
     }
     let id_column = section.text("id");
-    section.later(&["match", "absent"]);
+    let matching = section
+        .take("match")
+        .and_then(|value| matching::read(value, provider.as_deref(), context.source));
+    section.later(&["absent"]);
     let given = section
         .take("limits")
         .map(|value| value.section().and_then(limits));
@@ -90,7 +97,8 @@ pub(super) fn read(value: Value<'_>, context: &Context<'_>) -> Option<LaneConfig
         provider,
         settings,
         secrets,
-        id_column: id_column?,
+        id_column,
+        matching,
         limits,
         guards,
         mappings,

@@ -9,6 +9,7 @@ mod environment;
 mod fields;
 mod guards;
 mod lane;
+mod matching;
 mod problem;
 mod reader;
 mod run;

@@ -4,6 +4,7 @@
 //! `?` in doubt, and unknown where it stands for a value. Rows are written as
 //! they come; nothing from outside is written unescaped.
 
+mod drift;
 mod row;
 mod sections;
 
@@ -22,6 +23,9 @@ pub(super) use sections::parts;
 
 const LEGEND: &str =
     "+ first push  ~ update  = unchanged  ! invalid or refused  ? unknown or in doubt";
+
+const DRIFT_LEGEND: &str =
+    "acknowledged last -> held by the provider now; ? where nothing was acknowledged";
 
 /// How a text report looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub enum Part {
     Check,
     /// What was adopted; nothing was to be sent.
     Adoption,
+    /// What drifted at the providers; nothing was to be sent.
+    Drift,
 }
 
 impl Part {
@@ -63,9 +69,14 @@ impl Part {
             Self::Outcome => None,
             Self::Check if troubled => None,
             Self::Check => Some("Every row can be sent, or says nothing."),
+            Self::Adoption if report.command.ends_with("provider") => Some(
+                "Nothing was written. The snapshot has what the providers hold of the unchanged rows.",
+            ),
             Self::Adoption => Some(
                 "Nothing was sent. What the unchanged rows say now counts as held by their providers.",
             ),
+            Self::Drift if report.providers.values().any(|l| l.stopped.is_some()) => None,
+            Self::Drift => Some("No drift: what was read is what the providers acknowledged last."),
         }
     }
 }
@@ -125,13 +136,16 @@ where
     let mut first = true;
     for detail in details {
         let detail = detail.map_err(|error| ReportError::Details(error.into()))?;
-        let Detail::Row(row) = detail else { continue };
+        let (legend, block) = match detail {
+            Detail::Row(row) => (LEGEND, row::block(&row, report.run_id.is_some(), style)),
+            Detail::Drift(drift) => (DRIFT_LEGEND, drift::block(&drift, style)),
+            Detail::Problem(_) => continue,
+        };
         if first {
-            let legend = style.colour.paint(Paint::Dim, LEGEND);
+            let legend = style.colour.paint(Paint::Dim, legend);
             out.write_all(format!("\n{legend}\n\n").as_bytes())?;
             first = false;
         }
-        let block = row::block(&row, report.run_id.is_some(), style);
         out.write_all(block.as_bytes())?;
     }
     if first && let Some(words) = style.part.without_rows(report) {
@@ -162,7 +176,9 @@ fn head(report: &Report, colour: Colour) -> String {
         .as_ref()
         .map_or_else(String::new, |_| format!(" of {plan}"));
     let title = match (&report.run_id, &report.ended) {
-        (None, _) if report.command == "check" => format!("check, {}", report.started),
+        (None, _) if matches!(report.command.as_str(), "check" | "drift") => {
+            format!("{}, {}", report.command, report.started)
+        }
         (None, _) => format!("{plan}, made {}", report.started),
         (Some(run), ended) => {
             let ended = match ended {

@@ -12,7 +12,7 @@ use crate::report::words::counted;
 use super::Style;
 
 /// The longest field name that others are aligned to.
-const WIDEST: usize = 40;
+pub(super) const WIDEST: usize = 40;
 
 /// The lines of one row, each with its line end.
 pub(super) fn block(row: &RowDetail, run: bool, style: Style) -> String {

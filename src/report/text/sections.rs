@@ -20,10 +20,18 @@ pub(super) fn all(report: &Report, style: Style) -> String {
     if style.part != Part::Outcome {
         guards(&mut text, report, style.colour);
     }
-    if matches!(style.part, Part::Whole | Part::Plan) {
-        fields(&mut text, report, style.colour);
+    if matches!(style.part, Part::Whole | Part::Plan | Part::Drift) {
+        fields(&mut text, report, style);
     }
     totals(&mut text, report, style);
+    if style.part == Part::Drift
+        && report
+            .providers
+            .values()
+            .any(|l| !l.field_changes.is_empty())
+    {
+        text.push_str("\nNothing was changed. `adopt --from provider` takes over what the providers hold; after it `plan` shows what the file would change back.\n");
+    }
     if style.part != Part::Plan {
         text.push('\n');
     }
@@ -122,8 +130,10 @@ fn problem_group(text: &mut String, group: &ProblemGroup, style: Style) {
     } else {
         value::foreign(&group.message)
     };
+    let is_of_records = group.first.iter().all(|place| place.line.is_none());
     let rows = match group.rows {
         0 => String::new(),
+        n if is_of_records => format!("{}: ", counted(n, "record", "records")),
         n => format!("{}: ", rows(n)),
     };
     let subject = subject(group.column.as_deref(), group.field.as_ref());
@@ -173,7 +183,11 @@ fn placed(place: &Place) -> String {
         .key
         .as_ref()
         .map(|key| escape(key.as_str()).into_owned());
-    [line, key]
+    let id = place
+        .remote_id
+        .as_ref()
+        .map(|id| format!("record {}", escape(id)));
+    [line, key, id]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -222,7 +236,8 @@ fn guards(text: &mut String, report: &Report, colour: Colour) {
     }
 }
 
-fn fields(text: &mut String, report: &Report, colour: Colour) {
+fn fields(text: &mut String, report: &Report, style: Style) {
+    let colour = style.colour;
     if report
         .providers
         .values()
@@ -230,7 +245,12 @@ fn fields(text: &mut String, report: &Report, colour: Colour) {
     {
         return;
     }
-    heading(text, colour, "Changed records, by field");
+    let title = if style.part == Part::Drift {
+        "Drifted records, by field"
+    } else {
+        "Changed records, by field"
+    };
+    heading(text, colour, title);
     for (name, lane) in &report.providers {
         if lane.field_changes.is_empty() {
             continue;

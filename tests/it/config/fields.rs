@@ -3,7 +3,7 @@
 use clientsync::core::{Blank, CellInput, CellSource, Letters, Mapping, Moment, Policy, Trim};
 use serde_json::json;
 
-use super::{good, with_fields};
+use super::{NAME, bad, good, with, with_fields};
 
 fn mapped(fields: &str) -> Vec<Mapping> {
     good(&with_fields(fields)).lanes.remove(0).mappings
@@ -192,4 +192,59 @@ fn the_contract_decides_what_a_table_is() {
     let mappings = mapped("metadata = { column = \"a\", const = \"b\" }");
     let paths: Vec<String> = mappings.iter().map(|m| m.field.path.to_string()).collect();
     assert_eq!(paths, ["metadata.column", "metadata.const"]);
+}
+
+/// A whole configuration of a lane that has no more than these lines.
+fn lane(lines: &str) -> String {
+    format!(
+        "version = 1\n[source]\npath = \"c.csv\"\nkey = \"no\"\nblank = \"keep\"\n[providers.weel]\nsettings = {{ business_id = 1 }}\n{lines}\n[providers.weel.fields]\nrole_id = \"role\"\n"
+    )
+}
+
+#[test]
+fn a_record_is_matched_by_any_field_that_it_shows() {
+    // Weel lets nobody write an e-mail address, and shows it.
+    let config = good(&lane("match = { field = \"email\", column = \"mail\" }"));
+    let (mapping, _) = config.lanes[0].matching.as_ref().unwrap();
+    assert_eq!(mapping.field.path.to_string(), "email");
+    assert_eq!(mapping.cell.columns(), ["mail"]);
+    assert_eq!(config.lanes[0].id_column, None);
+    // To write it is still refused.
+    let found = bad(&lane("id = \"i\"").replace("role_id = \"role\"", "email = \"mail\""));
+    assert!(
+        found.contains("`email` is read-only at the provider"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_match_that_cannot_work_is_refused() {
+    for (lines, words) in [
+        ("", "weel.id] is missing: name the column"),
+        ("match = \"email\"", "must be a table"),
+        (
+            "match = { field = \"emial\", column = \"m\" }",
+            "did you mean `email`?",
+        ),
+        (
+            "match = { field = \"payment_types\", column = \"m\" }",
+            "is a list; match by a single value",
+        ),
+        ("match = { column = \"m\" }", "match.field] is missing"),
+        (
+            "match = { field = \"email\", column = \"\" }",
+            "must not be empty",
+        ),
+        (
+            "match = { field = \"email\", column = \"m\", lowercase = true }",
+            "is not a known key",
+        ),
+    ] {
+        let found = bad(&lane(lines));
+        assert!(found.contains(words), "{lines}: {found}");
+    }
+    let demo = with("", "match = { field = \"name\", column = \"n\" }", NAME);
+    assert!(bad(&demo).contains("the provider has no list of its records"));
+    let nexudus = "version = 1\n[source]\npath = \"c.csv\"\nkey = \"no\"\n[providers.nexudus]\nmatch = { field = \"NewPassword\", column = \"p\" }\n[providers.nexudus.fields]\nFullName = \"n\"\n";
+    assert!(bad(nexudus).contains("is write-only at the provider"));
 }

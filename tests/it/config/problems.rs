@@ -175,7 +175,6 @@ fn state_settings_belong_together() {
 #[test]
 fn what_comes_later_is_answered() {
     for (top, lane) in [
-        ("", "match = { field = \"name\", column = \"c\" }"),
         ("", "absent = { name = { const = \"x\" } }"),
         ("[run]\nbudget = 5", ""),
         ("[run]\nmax_duration = \"1h\"", ""),

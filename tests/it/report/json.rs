@@ -86,6 +86,7 @@ fn the_report_has_every_promised_member() {
             "field": null,
             "line": 4,
             "key": "C-3",
+            "remote_id": null,
             "outcome": "rejected",
             "status": 422,
             "provider_request_id": "req_9"

@@ -7,16 +7,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clientsync::core::Outcome;
-use clientsync::engine::{Event, Observer};
+use clientsync::engine::{Event, Observer, Work};
 use clientsync::report::{Bars, ProgressLog, needs_escape};
 use indicatif::{ProgressDrawTarget, TermLike};
 
 use super::samples::key;
 
-fn started(lane: &str, updates: u64) -> Event {
+fn started(lane: &str, rows: u64) -> Event {
     Event::LaneStarted {
         lane: lane.to_owned(),
-        updates,
+        work: Work::Send,
+        rows,
     }
 }
 
@@ -61,6 +62,19 @@ fn log() -> (ProgressLog, Arc<AtomicU64>, Arc<Mutex<Vec<String>>>) {
         move |line| told.lock().unwrap().push(line.to_owned()),
     );
     (log, now, lines)
+}
+
+#[test]
+fn the_log_says_whether_a_lane_sends_or_reads() {
+    let (log, _, lines) = log();
+    log.observe(started("weel", 2));
+    log.observe(Event::LaneStarted {
+        lane: "spp".to_owned(),
+        work: Work::Read,
+        rows: 1,
+    });
+    let told = ["weel: 2 updates to send", "spp: 1 record to read"];
+    assert_eq!(*lines.lock().unwrap(), told);
 }
 
 #[test]

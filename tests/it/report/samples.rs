@@ -71,7 +71,7 @@ pub(crate) fn left_out(
     };
     left_out_problems(left)
         .into_iter()
-        .map(Detail::Problem)
+        .map(Detail::from)
         .collect()
 }
 

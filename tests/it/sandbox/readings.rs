@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clientsync::core::{Json, Pointer, Secret};
 use clientsync::engine::{
-    Clock, Digests, Found, Keeping, Lane, Need, Pacer, ReadEnd, Reader, SentToday, Silent,
+    Clock, Digests, Found, Keeping, Lane, Pacer, ReadEnd, Reader, SentToday, Silent,
 };
 use clientsync::http::{Credentials as Secrets, LaneSettings, LaneTransport};
 use clientsync::provider::{Catalog, IdType, Limits, Provider, Scheme, SettingType, Settings};
@@ -121,8 +121,8 @@ fn reader(at: &Running, provider: &Arc<Provider>) -> Reader<LaneTransport> {
         mappings: Vec::new(),
         rules: Arc::default(),
         columns: Vec::new(),
-        id_column: 0,
-        id_name: "id".to_owned(),
+        id: None,
+        matching: None,
         limits: limits(),
         keeping: Keeping {
             key: None,
@@ -149,13 +149,27 @@ fn copy(secret: &Secret) -> Secret {
     Secret::new(secret.expose().to_owned())
 }
 
+/// What a test wants of each record.
+#[derive(Clone, Copy, PartialEq)]
+enum Need {
+    /// What the list shows.
+    Listed,
+    /// All of it, by a read of its own.
+    Whole,
+}
+
 async fn read(mut reader: Reader<LaneTransport>, need: Need) -> (Vec<String>, ReadEnd) {
-    let mut ids = Vec::new();
-    while let Some(page) = reader.next(&move |_, _| need).await {
-        ids.extend(page.into_iter().map(|found| match found {
-            Found::Record { id, .. } => id,
-            other => panic!("{other:?}"),
-        }));
+    let id = |found: Found| match found {
+        Found::Record { id, .. } => id,
+        other => panic!("{other:?}"),
+    };
+    let mut ids: Vec<String> = Vec::new();
+    while let Some(page) = reader.next().await {
+        let mut page: Vec<String> = page.into_iter().map(id).collect();
+        if need == Need::Whole {
+            page = reader.read_each(page).await.into_iter().map(id).collect();
+        }
+        ids.extend(page);
     }
     (ids, reader.end())
 }

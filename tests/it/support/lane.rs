@@ -14,7 +14,8 @@ use clientsync::core::{
     Header, Key, LaneHeader, PLAN_FORMAT, PlanLine, Row, Scope, Secret, Trailer, sha256_hex,
 };
 use clientsync::engine::{
-    Digests, Keeping, Lane, Periods, PlanReader, PlanWriter, Sealing, Selection, SourceView, plan,
+    Digests, IdColumn, Keeping, Lane, Matching, Periods, PlanReader, PlanWriter, Sealing,
+    Selection, SourceView, plan,
 };
 use clientsync::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
 use clientsync::provider::{Catalog, ProviderFiles, Scheme};
@@ -70,7 +71,11 @@ impl Setup {
 
     /// Plans every row against a state.
     pub(crate) fn plan(&self, store: &Store) -> Plan {
-        let ids: Vec<usize> = self.lanes.iter().map(|lane| lane.id_column).collect();
+        let ids = self
+            .lanes
+            .iter()
+            .filter_map(|lane| Some(lane.id.as_ref()?.index));
+        let ids: Vec<usize> = ids.collect();
         let survey = self.source.survey(&ids).expect("the source is sound");
         let [mut first, mut rows] =
             [(); 2].map(|()| self.source.rows(&survey).expect("the rows begin"));
@@ -196,8 +201,15 @@ fn bound(config: LaneConfig, ordinal: u8, columns: &Columns, digests: Digests) -
             .collect(),
         mappings: config.mappings,
         rules: Arc::new(config.rules),
-        id_column: position(&config.id_column),
-        id_name: config.id_column.clone(),
+        id: config.id_column.as_ref().map(|name| IdColumn {
+            index: position(name),
+            name: name.clone(),
+        }),
+        matching: config.matching.as_ref().map(|(mapping, rules)| Matching {
+            column: position(&mapping.cell.columns()[0]),
+            mapping: mapping.clone(),
+            rules: Arc::clone(rules),
+        }),
         limits: config.limits,
         keeping: Keeping {
             key: Some(key()),

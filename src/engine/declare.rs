@@ -1,5 +1,5 @@
-//! Adopting from the source: declaring that the providers hold what the file
-//! says.
+//! Declaring: adopting from the source, which says that the providers hold what
+//! the file does.
 //!
 //! It sends nothing and asks nobody. Rows that could not be planned are not
 //! adopted either.
@@ -17,7 +17,7 @@ use crate::store::{Adopted, SnapshotWrite, Store};
 /// How many records are handed over at once.
 const CHUNK: usize = 4096;
 
-/// Where an adoption goes.
+/// Where a declaration goes.
 pub struct Takers<'a, E> {
     /// Takes over the next records.
     pub records: &'a mut dyn FnMut(Vec<Adopted>) -> Result<(), E>,
@@ -34,7 +34,7 @@ impl<E> std::fmt::Debug for Takers<'_, E> {
 /// Declares that a lane's provider holds what the rows say. Records are handed
 /// over in chunks; what is said of them replaces what was known. The counts
 /// have an adopted row as `unchanged`.
-pub fn adopt<S: std::error::Error>(
+pub fn declare<S: std::error::Error>(
     lane: &Lane,
     source: &mut SourceView<'_, S>,
     store: Option<&Store>,

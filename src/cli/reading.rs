@@ -1,0 +1,117 @@
+//! Reading from providers: lanes made ready for it, and what is told of rows
+//! that were left out.
+//!
+//! Nothing is read here, and nothing of a lane is recorded.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::Arc;
+
+use tempfile::tempfile;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::lanes::{Destination, transports};
+use super::planning::with_source;
+use super::sending::sent_today;
+use super::session::{Opened, Session};
+use crate::core::{LeftOut, LeftOutReason, Note, Outcome, SkipReason};
+use crate::engine::{Lane, LookFor, Pacer, PlanWriter, ReadLane, Roster};
+use crate::http::LaneTransport;
+use crate::store::Store;
+
+/// The rows of each lane, in the order of the lanes.
+pub(super) fn rosters(
+    session: &Session,
+    opened: &Opened,
+    lanes: &[Arc<Lane>],
+    store: Option<&Store>,
+    look_for: LookFor,
+) -> Result<Vec<Roster>, Failure> {
+    let only = session.only()?;
+    let roster = |lane: &Arc<Lane>| {
+        let read_before = match (look_for, store) {
+            (LookFor::Matches, Some(store)) => store.adopted_so_far(&lane.name)?,
+            _ => BTreeSet::new(),
+        };
+        let roster = with_source(opened, |source| {
+            Roster::gather(lane, source, store, only.as_ref(), look_for, &read_before)
+        })??;
+        Ok(roster)
+    };
+    lanes.iter().map(roster).collect()
+}
+
+/// The lanes, ready to be read; all missing secrets are found here.
+pub(super) fn read_lanes(
+    session: &Session,
+    destination: &Destination,
+    lanes: &[Arc<Lane>],
+    rosters: Vec<Roster>,
+    store: Option<&Store>,
+) -> Result<Vec<ReadLane<LaneTransport>>, Failure> {
+    let lanes: Vec<&Arc<Lane>> = lanes.iter().collect();
+    let transports = transports(session, destination, &lanes)?;
+    let mut ready = Vec::new();
+    for ((lane, transport), roster) in lanes.into_iter().zip(transports).zip(rosters) {
+        let sent = sent_today(store, &lane.name)?;
+        ready.push(ReadLane {
+            lane: Arc::clone(lane),
+            transport,
+            pacer: Pacer::new(&lane.limits, session.tps_limit(), sent),
+            roster,
+            spool: tempfile().map_err(|error| Failure::new(ExitCode::Io, error))?,
+        });
+    }
+    Ok(ready)
+}
+
+/// The rows of a lane that are left out, in the order of the source.
+pub(super) fn left_out<'a>(
+    lane: &'a str,
+    roster: &'a Roster,
+) -> impl Iterator<Item = LeftOut> + 'a {
+    let rows = roster.rows.iter().enumerate();
+    rows.filter_map(move |(place, row)| {
+        let reason = match row.outcome {
+            Outcome::Invalid => LeftOutReason::Invalid,
+            // Told one by one, with what drifted.
+            Outcome::Skipped(SkipReason::Drifted) => return None,
+            Outcome::Skipped(reason) => LeftOutReason::Skipped(reason),
+            _ => return None,
+        };
+        let problems = roster.problems.get(&place).cloned().unwrap_or_default();
+        Some(LeftOut::of(
+            lane,
+            row.key.clone(),
+            row.line,
+            reason,
+            problems,
+        ))
+    })
+}
+
+/// Writes the rows of a lane that are left out, or could not be read.
+pub(super) fn tell_left_out(
+    lane: &str,
+    roster: &Roster,
+    writer: &mut PlanWriter<'_, File>,
+) -> Result<(), Failure> {
+    for row in left_out(lane, roster) {
+        writer.left_out(row)?;
+    }
+    let failed = |place: usize| roster.rows[place].outcome == Outcome::Failed;
+    for (place, problems) in roster.problems.iter().filter(|(place, _)| failed(**place)) {
+        let row = &roster.rows[*place];
+        for problem in problems {
+            let mut problem = problem.clone().line(row.line);
+            problem.key.clone_from(&row.key);
+            writer.note(Note {
+                lane: lane.to_owned(),
+                outcome: Some(Outcome::Failed),
+                problem,
+            })?;
+        }
+    }
+    Ok(())
+}
