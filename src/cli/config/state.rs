@@ -77,30 +77,36 @@ fn keep(value: &Value<'_>) -> Option<Duration> {
     }
 }
 
-/// Reads a duration: a whole number above 0 and one of the units `s`, `m`,
-/// `h`, `d`, `w`, for example `90d`.
+/// Reads a duration: whole numbers with one of the units `w`, `d`, `h`, `m`, `s`
+/// each, the longest first and none twice, above 0 together.
 ///
 /// ```
 /// use clientsync::cli::config::parse_duration;
 /// assert_eq!(parse_duration("2h").map(|d| d.as_secs()), Some(7200));
+/// assert_eq!(parse_duration("1h30m").map(|d| d.as_secs()), Some(5400));
 /// assert_eq!(parse_duration("10y"), None);
 /// ```
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds: u64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return None,
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    const UNITS: [(char, u64); 5] = [
+        ('w', 604_800),
+        ('d', 86_400),
+        ('h', 3600),
+        ('m', 60),
+        ('s', 1),
+    ];
+    let mut units = UNITS.iter();
+    let mut rest = text;
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (digits, tail) = rest.split_at(end);
+        let unit = tail.chars().next()?;
+        let (_, seconds) = units.find(|(name, _)| *name == unit)?;
+        let number: u64 = digits.parse().ok()?;
+        total = total.checked_add(number.checked_mul(*seconds)?)?;
+        rest = &tail[unit.len_utf8()..];
     }
-    let number: u64 = digits.parse().ok()?;
-    let total = number.checked_mul(seconds)?;
     (total > 0).then_some(Duration::from_secs(total))
 }
 
@@ -109,12 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_one_whole_number_and_one_unit() {
+    fn durations_are_whole_numbers_with_units_the_longest_first() {
         for (text, seconds) in [
             ("1s", 1),
             ("5m", 300),
             ("90d", 7_776_000),
             ("2w", 1_209_600),
+            ("1h30m", 5400),
+            ("1w2d3h4m5s", 788_645),
         ] {
             assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)));
         }
@@ -126,7 +134,11 @@ mod tests {
             "10y",
             "-1d",
             "1.5h",
-            "1h30m",
+            "30m1h",
+            "1h1h",
+            "1h30",
+            "h30m",
+            "0h0m",
             "d",
             "5 m",
             "+1d",
