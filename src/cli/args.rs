@@ -6,12 +6,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Args as Flags, Parser, Subcommand};
 
-use super::config::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check_rate};
+use super::config::{
+    Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check_max_duration, check_rate,
+};
 use super::exit::ExitCode;
 use crate::core::FieldPath;
 use crate::sandbox::Fault;
@@ -368,6 +371,12 @@ pub struct Pace {
     /// At most this many requests in flight per provider
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CONCURRENCY)))]
     pub concurrency: Option<u32>,
+    /// At most this many requests per provider, reads and retries included; the rest is left for the next run
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget: Option<u64>,
+    /// End after this time, for example 10m, 2h or 1h30m; the rest is left for the next run
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub max_duration: Option<Duration>,
 }
 
 /// Where to send.
@@ -418,6 +427,10 @@ where
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
     check_rate(rate).map_err(str::to_owned)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    check_max_duration(text).map_err(str::to_owned)
 }
 
 fn adopt_from(text: &str) -> Result<AdoptFrom, String> {

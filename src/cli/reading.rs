@@ -59,6 +59,7 @@ pub(super) fn read_lanes(
             lane: Arc::clone(lane),
             transport,
             pacer: Pacer::new(&lane.limits, session.tps_limit(), sent),
+            bounds: session.bounds(None),
             roster,
             spool: tempfile().map_err(|error| Failure::new(ExitCode::Io, error))?,
         });

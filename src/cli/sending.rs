@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -22,6 +23,9 @@ use crate::engine::{
 };
 use crate::http::LaneTransport;
 use crate::store::{Counted, OpenRun, Store, StoreError};
+
+/// How long a run may take where nobody says otherwise.
+const RUN_TIME: Duration = Duration::from_secs(6 * 3600);
 
 /// What sending came to.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ pub(super) fn make_ready(
             transport,
             tps_limit: session.tps_limit(),
             sent_today: sent_today(Some(store), &lane.name)?,
+            bounds: session.bounds(Some(RUN_TIME)),
             counts: counts(lane),
             plan: Box::new(BufReader::new(plan)),
         });
@@ -112,7 +117,7 @@ pub(super) fn send(
 /// The exit code of a lane that ended early; a signal has its own.
 pub(super) fn exit_of(stopped: &Stopped) -> Option<ExitCode> {
     Some(match stopped {
-        Stopped::Provider(Stop::Deferred, _) => ExitCode::Deferred,
+        Stopped::Provider(Stop::Deferred, _) | Stopped::Bound(_) => ExitCode::Deferred,
         Stopped::Provider(Stop::Unusable, _) => ExitCode::Error,
         Stopped::Provider(Stop::Credentials, _) => ExitCode::Auth,
         Stopped::NotRecorded | Stopped::Plan(_) => ExitCode::Io,

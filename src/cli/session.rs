@@ -7,6 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
 use super::catalog::catalog_of;
@@ -16,7 +19,7 @@ use super::config::{
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::core::{FieldPath, Key, Policy, Problem, RecordKey, Scope};
-use crate::engine::{Digests, IdColumn, Keeping, Lane, Matching};
+use crate::engine::{Bounds, Digests, IdColumn, Keeping, Lane, Matching};
 use crate::provider::{LeafRules, nearest};
 use crate::source::{Encoding, Input, Source, SourceSettings, Survey};
 use crate::store::{digest_key, existing_key, key_path};
@@ -36,6 +39,8 @@ pub(super) struct Asked {
 pub(super) struct Session {
     pub(super) config: Config,
     pub(super) asked: Asked,
+    /// When it began: the run's time counts from here.
+    began: Instant,
     /// The leaf rules of each lane.
     rules: Vec<Arc<Vec<LeafRules>>>,
     /// The columns that lanes read which this run leaves out.
@@ -56,6 +61,7 @@ pub(super) struct Opened {
 impl Session {
     /// Reads the configuration and narrows it to what was asked for.
     pub(super) fn open(common: &Common, asked: Asked) -> Result<Self, Failure> {
+        let began = Instant::now();
         let catalog = catalog_of(common)?;
         let mut config = Config::read(&common.config, &catalog)
             .map_err(|problems| Failure::config(&common.config, &problems))?;
@@ -86,6 +92,7 @@ impl Session {
         Ok(Self {
             config,
             asked,
+            began,
             rules,
             elsewhere,
         })
@@ -158,6 +165,17 @@ impl Session {
     /// The rate that the user allows, where it is lower than the limits.
     pub(super) fn tps_limit(&self) -> Option<f64> {
         self.asked.pace.tps_limit.or(self.config.run.tps_limit)
+    }
+
+    /// How far a lane may go in this run; `usual` is how long it may take where
+    /// nobody says so.
+    pub(super) fn bounds(&self, usual: Option<Duration>) -> Bounds {
+        let run = &self.config.run;
+        let time = self.asked.pace.max_duration.or(run.max_duration).or(usual);
+        Bounds {
+            budget: self.asked.pace.budget.or(run.budget),
+            deadline: time.and_then(|time| self.began.checked_add(time)),
+        }
     }
 
     /// The key of digests and seals, if there is one already.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::bounds::Bounds;
 use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer, Work};
-use super::exchanger::Clock;
+use super::exchanger::{Clock, Means};
 use super::lane::Lane;
 use super::pacer::{Pacer, SentToday};
 use super::plan_file::{PlanFileError, PlanReader, open_update};
@@ -31,6 +32,8 @@ pub struct ApplyLane<T> {
     pub tps_limit: Option<f64>,
     /// What earlier runs sent today.
     pub sent_today: SentToday,
+    /// How far it may go in this run.
+    pub bounds: Bounds,
     /// The counts of the plan.
     pub counts: LaneCounts,
     /// A reader of the plan file, of this lane's own.
@@ -117,15 +120,16 @@ async fn run_lane<T: Transport + 'static>(
         usize::try_from(lane.lane.limits.concurrency.max(1)).unwrap_or(1),
     ));
     let pacer = Pacer::new(&lane.lane.limits, lane.tps_limit, lane.sent_today);
-    let worker = Arc::new(Worker::new(
-        lane.lane,
-        lane.transport,
+    let means = Means {
+        lane: lane.lane,
+        transport: lane.transport,
         pacer,
-        recorder,
-        Arc::clone(&observer),
+        bounds: lane.bounds,
+        recorder: Some(recorder.clone()),
+        observer: Arc::clone(&observer),
         clock,
-        lane.counts,
-    ));
+    };
+    let worker = Arc::new(Worker::new(means, recorder, lane.counts));
     let listening = tokio::spawn({
         let worker = Arc::clone(&worker);
         async move {

@@ -1,5 +1,6 @@
 //! How a lane ends: its counts, and why it ended before its plan did.
 
+use super::bounds::Bound;
 use super::decide::Stop;
 use crate::core::LaneCounts;
 
@@ -17,6 +18,8 @@ pub struct LaneEnd {
 pub enum Stopped {
     /// The provider, or its limits.
     Provider(Stop, String),
+    /// A bound that the user set.
+    Bound(Bound),
     /// The state could not be written.
     NotRecorded,
     /// The plan file could not be read.
@@ -34,7 +37,9 @@ impl Stopped {
             Self::Provider(Stop::Deferred, _) => "deferred",
             Self::Provider(Stop::Unusable, _) => "the provider cannot be used",
             Self::Provider(Stop::Credentials, _) => "the credentials were refused",
-            Self::NotRecorded | Self::Plan(_) | Self::Interrupted => return self.to_string(),
+            Self::Bound(_) | Self::NotRecorded | Self::Plan(_) | Self::Interrupted => {
+                return self.to_string();
+            }
         };
         format!("{words}, as the report says")
     }
@@ -48,6 +53,7 @@ impl std::fmt::Display for Stopped {
             Self::Provider(Stop::Credentials, why) => {
                 write!(f, "the credentials were refused: {why}")
             }
+            Self::Bound(bound) => write!(f, "deferred: {bound}"),
             Self::NotRecorded => f.write_str("the state could not be written"),
             Self::Interrupted => f.write_str("interrupted; what was under way is finished"),
             Self::Plan(why) => write!(f, "the plan could not be read: {why}"),

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::bounds::{Bound, Bounds, Place, Places};
 use super::decide::{Action, Attempt, Came, Stop, applied, decide};
 use super::ends::Stopped;
 use super::event::{Event, Observer};
@@ -47,6 +48,7 @@ pub(super) struct Means<T> {
     pub(super) lane: Arc<Lane>,
     pub(super) transport: T,
     pub(super) pacer: Pacer,
+    pub(super) bounds: Bounds,
     /// The journal; none where a command leaves no trace.
     pub(super) recorder: Option<Recorder>,
     pub(super) observer: Arc<dyn Observer>,
@@ -56,6 +58,7 @@ pub(super) struct Means<T> {
 /// The exchanges of one lane.
 pub(super) struct Exchanger<T> {
     with: Means<T>,
+    places: Places,
     stopped: Mutex<Option<Stopped>>,
     /// Wakes whoever waits for something that no longer matters.
     ended: Notify,
@@ -101,6 +104,7 @@ impl From<NotRecorded> for LaneStopped {
 impl<T: Transport> Exchanger<T> {
     pub(super) fn new(with: Means<T>) -> Self {
         Self {
+            places: Places::new(with.bounds.budget),
             with,
             stopped: Mutex::default(),
             ended: Notify::new(),
@@ -158,7 +162,28 @@ impl<T: Transport> Exchanger<T> {
         tokio::select! {
             done = wait => Ok(done),
             () = ended => Err(LaneStopped),
+            () = self.out_of_time() => Err(self.reached(Bound::Time)),
         }
+    }
+
+    /// Sleeps until then; a sleep that the run's time cannot hold is not begun.
+    async fn sleep_until(&self, until: Instant) -> Result<(), LaneStopped> {
+        if self.with.bounds.deadline.is_some_and(|end| end < until) {
+            return Err(self.reached(Bound::Time));
+        }
+        self.unless_ended(tokio::time::sleep_until(until)).await
+    }
+
+    async fn out_of_time(&self) {
+        match self.with.bounds.deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn reached(&self, bound: Bound) -> LaneStopped {
+        self.stop(Stopped::Bound(bound));
+        LaneStopped
     }
 
     /// One request with its intent, its answer and what follows from it.
@@ -174,7 +199,7 @@ impl<T: Transport> Exchanger<T> {
             fields,
             hide,
         } = question;
-        self.wait_for_turn(asked).await?;
+        let place = self.wait_for_turn(asked).await?;
         let number = self.next_number();
         let n = tries.count(asked);
         let intent = Intent {
@@ -193,6 +218,7 @@ impl<T: Transport> Exchanger<T> {
         };
         self.record(vec![Entry::Intent(intent)]).await?;
         self.last_look(number).await?;
+        place.used();
         self.count_request(n > 1);
         let (Exchange { result, took }, generation) = self.with.transport.send(request).await;
         let response = result.as_ref().ok().cloned();
@@ -274,7 +300,7 @@ impl<T: Transport> Exchanger<T> {
             Action::RetryAfter(wait) => {
                 self.record(vec![Entry::Answer(answer)]).await?;
                 tries.number += 1;
-                self.unless_ended(tokio::time::sleep(wait)).await?;
+                self.sleep_until(Instant::now() + wait).await?;
                 Ok(Reached::Again)
             }
             Action::Pause(wait) => {
@@ -323,15 +349,19 @@ impl<T: Transport> Exchanger<T> {
         0
     }
 
-    /// Waits for the lane's pauses and its pace.
-    async fn wait_for_turn(&self, asked: Asked) -> Result<(), LaneStopped> {
+    /// Waits for the lane's pauses and its pace; gives the request its place in
+    /// the budget.
+    async fn wait_for_turn(&self, asked: Asked) -> Result<Place<'_>, LaneStopped> {
         self.wait_while_paused().await?;
+        let place = self.unless_ended(self.places.take()).await?;
+        let place = place.map_err(|bound| self.reached(bound))?;
         let admitted = self.unless_ended(self.with.pacer.admit(asked)).await?;
         admitted.map_err(|_| {
             let why = "the provider's requests of this UTC day are used up".to_owned();
             self.stop(Stopped::Provider(Stop::Deferred, why));
             LaneStopped
-        })
+        })?;
+        Ok(place)
     }
 
     async fn wait_while_paused(&self) -> Result<(), LaneStopped> {
@@ -341,7 +371,7 @@ impl<T: Transport> Exchanger<T> {
             }
             let until = *lock(&self.paused_until);
             match until.filter(|until| *until > Instant::now()) {
-                Some(until) => self.unless_ended(tokio::time::sleep_until(until)).await?,
+                Some(until) => self.sleep_until(until).await?,
                 None => return Ok(()),
             }
         }

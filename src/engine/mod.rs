@@ -6,6 +6,7 @@
 mod adoption;
 mod apply;
 mod attempt;
+mod bounds;
 mod decide;
 mod declare;
 mod drift;
@@ -34,6 +35,7 @@ mod worker;
 
 pub use adoption::{Adoption, adopt};
 pub use apply::{ApplyLane, Interrupt, apply};
+pub use bounds::{Bound, Bounds};
 pub use decide::{ATTEMPTS, Action, Attempt, Came, Stop, applied, decide};
 pub use declare::{Takers, declare};
 pub use drift::{ReadBack, Tellers, compare, read_back};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::apply::Interrupt;
+use super::bounds::Bounds;
 use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer, Work};
 use super::exchanger::Clock;
@@ -32,6 +33,8 @@ pub struct ReadLane<T> {
     pub transport: T,
     /// Its pace.
     pub pacer: Pacer,
+    /// How far it may go.
+    pub bounds: Bounds,
     /// Its rows.
     pub roster: Roster,
     /// An empty file that nobody else can open, for what is needed later.
@@ -132,6 +135,7 @@ async fn read_lane<T: Transport + 'static, K: Keep>(
         lane.lane,
         lane.transport,
         lane.pacer,
+        lane.bounds,
         with.recorder.clone(),
         Arc::clone(&with.observer),
         with.clock,

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::bounds::Bounds;
 use super::decide::Stop;
 use super::ends::Stopped;
 use super::event::Observer;
@@ -92,6 +93,7 @@ impl<T: Transport + 'static> Reader<T> {
         lane: Arc<Lane>,
         transport: T,
         pacer: Pacer,
+        bounds: Bounds,
         recorder: Option<Recorder>,
         observer: Arc<dyn Observer>,
         clock: Clock,
@@ -101,6 +103,7 @@ impl<T: Transport + 'static> Reader<T> {
                 lane,
                 transport,
                 pacer,
+                bounds,
                 recorder,
                 observer,
                 clock,

@@ -4,14 +4,13 @@
 //! with a fresh read. The snapshot moves only in the transaction that records
 //! the answer.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use super::ends::{LaneEnd, Stopped};
-use super::event::{Event, Observer};
-use super::exchanger::{Clock, Exchanger, LaneStopped, Means, Question, Reached, lock};
+use super::event::Event;
+use super::exchanger::{Exchanger, LaneStopped, Means, Question, Reached, lock};
 use super::journey::{Journey, code_of, without_sensitive};
 use super::lane::Lane;
-use super::pacer::Pacer;
 use super::recorder::Recorder;
 use super::transport::Transport;
 use crate::core::{
@@ -45,25 +44,9 @@ impl<T> std::fmt::Debug for Worker<T> {
 
 impl<T: Transport> Worker<T> {
     /// A worker with nothing done yet.
-    #[must_use]
-    pub fn new(
-        lane: Arc<Lane>,
-        transport: T,
-        pacer: Pacer,
-        recorder: Recorder,
-        observer: Arc<dyn Observer>,
-        clock: Clock,
-        counts: LaneCounts,
-    ) -> Self {
+    pub(super) fn new(means: Means<T>, recorder: Recorder, counts: LaneCounts) -> Self {
         Self {
-            exchanger: Exchanger::new(Means {
-                lane,
-                transport,
-                pacer,
-                recorder: Some(recorder.clone()),
-                observer,
-                clock,
-            }),
+            exchanger: Exchanger::new(means),
             recorder,
             counts: Mutex::new(counts),
         }

@@ -187,12 +187,14 @@ fn every_key_of_source_and_state_is_read() {
 #[test]
 fn every_key_of_run_is_read() {
     let text = with(
-        "[run]\ntps_limit = 5\nconcurrency = 256\nformat = \"json\"\nreport = [\"a.txt\", \"out/b.json\"]\nhide_values = true\nlog_format = \"json\"\nlog_file = \"l.log\"\nno_progress = true\ncolor = \"never\"\nproviders_dir = \"more\"",
+        "[run]\ntps_limit = 5\nconcurrency = 256\nbudget = 12\nmax_duration = \"1h30m\"\nformat = \"json\"\nreport = [\"a.txt\", \"out/b.json\"]\nhide_values = true\nlog_format = \"json\"\nlog_file = \"l.log\"\nno_progress = true\ncolor = \"never\"\nproviders_dir = \"more\"",
         "",
         NAME,
     );
     let run = good(&text).run;
     assert_eq!(run.tps_limit, Some(5.0));
+    assert_eq!(run.budget, Some(12));
+    assert_eq!(run.max_duration, Some(Duration::from_secs(5400)));
     assert_eq!(run.concurrency, Some(256));
     assert_eq!(run.format, Some(Format::Json));
     let file = |path: &str, format| ReportFile {

@@ -3,6 +3,8 @@
 //!
 //! The transport keeps what it was asked and when; it is the judge.
 
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::future::Future;
@@ -14,8 +16,8 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, LaneCounts, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    ApplyLane, Clock, Generation, Interrupt, LaneEnd, Recorder, Renewal, SentToday, Silent, Stop,
-    Stopped, Transport, apply,
+    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Recorder, Renewal, SentToday, Silent,
+    Stop, Stopped, Transport, apply,
 };
 use clientsync::store::{RunStart, Store};
 use tempfile::TempDir;
@@ -136,6 +138,7 @@ impl Transport for Scripted {
 struct Folder {
     directory: TempDir,
     config: String,
+    bounds: Bounds,
 }
 
 impl Folder {
@@ -164,7 +167,11 @@ impl Folder {
         let lanes: String = lanes.iter().map(lane).collect();
         let config =
             format!("version = 1\n[source]\npath = \"clients.csv\"\nkey = \"client_id\"\n{lanes}");
-        Self { directory, config }
+        Self {
+            directory,
+            config,
+            bounds: Bounds::default(),
+        }
     }
 
     fn state(&self) -> PathBuf {
@@ -189,6 +196,7 @@ impl Folder {
                 transport,
                 tps_limit: None,
                 sent_today: SentToday::default(),
+                bounds: self.bounds,
                 plan: Box::new(Cursor::new(plan.bytes.clone())),
             });
         let clock = Clock {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, Json, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    Clock, Found, Generation, Pacer, ReadEnd, Reader, Recorder, Renewal, SentToday, Silent, Stop,
-    Stopped, Transport,
+    Bound, Bounds, Clock, Found, Generation, Pacer, ReadEnd, Reader, Recorder, Renewal, SentToday,
+    Silent, Stop, Stopped, Transport,
 };
 use clientsync::store::{Counted, RunStart, Store};
 use serde_json::{Value, json};
@@ -183,6 +183,15 @@ fn setup(directory: &TempDir, limits: &str) -> Setup {
 }
 
 fn reader(remote: &Remote, limits: &str, journal: Option<Recorder>) -> Reader<Remote> {
+    bounded(remote, limits, journal, Bounds::default())
+}
+
+fn bounded(
+    remote: &Remote,
+    limits: &str,
+    journal: Option<Recorder>,
+    bounds: Bounds,
+) -> Reader<Remote> {
     let directory = TempDir::new().unwrap();
     let lane = setup(&directory, limits).lanes.pop().unwrap();
     let pacer = Pacer::new(&lane.limits, None, SentToday::default());
@@ -195,6 +204,7 @@ fn reader(remote: &Remote, limits: &str, journal: Option<Recorder>) -> Reader<Re
         Arc::new(lane),
         remote.clone(),
         pacer,
+        bounds,
         journal,
         observer,
         clock,
@@ -510,4 +520,28 @@ async fn a_journal_has_every_request_before_it_leaves() {
     let since = "2025-12-31T00:00:00Z".parse().unwrap();
     let sent = store.requests_since("crm", since, Counted::Requests);
     assert_eq!(sent.unwrap().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_obeys_the_budget_and_the_time_of_the_run() {
+    let served = clients(500);
+    let remote = Remote::new(move |_, url| served(url));
+    let bounds = Bounds {
+        budget: Some(3),
+        ..Bounds::default()
+    };
+    let read = read_with(bounded(&remote, FAST, None, bounds), Need::Listed).await;
+    assert_eq!(read.end.stopped, Some(Stopped::Bound(Bound::Budget(3))));
+    assert_eq!((read.found.len(), remote.urls().len()), (300, 3));
+
+    let served = clients(500);
+    let slow = "quota = [{ calls = 60, per = \"minute\" }], concurrency = 4";
+    let remote = Remote::new(move |_, url| served(url));
+    let bounds = Bounds {
+        deadline: Some(Instant::now() + Duration::from_secs(3)),
+        ..Bounds::default()
+    };
+    let read = read_with(bounded(&remote, slow, None, bounds), Need::Listed).await;
+    assert_eq!(read.end.stopped, Some(Stopped::Bound(Bound::Time)));
+    assert!((200..500).contains(&read.found.len()));
 }

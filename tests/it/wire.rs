@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clientsync::core::{LaneCounts, Outcome, Scope};
 use clientsync::engine::{
-    ApplyLane, Clock, Interrupt, LaneEnd, Recorder, SentToday, Silent, Stop, Stopped, apply,
+    ApplyLane, Bounds, Clock, Interrupt, LaneEnd, Recorder, SentToday, Silent, Stop, Stopped, apply,
 };
 use clientsync::store::{OutcomeRow, RunStart, Store, StoreError};
 use tempfile::TempDir;
@@ -84,6 +84,7 @@ impl Folder {
             lane: Arc::clone(&lane),
             tps_limit: None,
             sent_today: SentToday::default(),
+            bounds: Bounds::default(),
             counts,
             plan: Box::new(Cursor::new(plan.bytes)),
         }];

@@ -23,12 +23,12 @@ fn every_flag_is_understood_on_its_commands() {
             "plan {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --expect-no-changes --detailed-exitcode"
         ),
         format!(
-            "sync {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --tps-limit 0.5 --concurrency 4"
+            "sync {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --tps-limit 0.5 --concurrency 4 --budget 100 --max-duration 1h30m"
         ),
         "sync --dry-run --expect-no-changes --detailed-exitcode".to_owned(),
         format!("check {narrow} {output} {all} --partial --sandbox --fresh"),
         format!(
-            "adopt --from source {narrow} {output} {all} --sandbox --fresh --tps-limit 2 --concurrency 1"
+            "adopt --from source {narrow} {output} {all} --sandbox --fresh --tps-limit 2 --concurrency 1 --budget 1 --max-duration 10m"
         ),
         format!("runs {all} --format json"),
         format!("runs show 7 {output} {all}"),
@@ -97,6 +97,16 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "sync --tps-limit 1e308",
         "sync --concurrency 0",
         "sync --concurrency 257",
+        "sync --budget 0",
+        "sync --budget -1",
+        "sync --budget 1.5",
+        "plan --budget 5",
+        "sync --max-duration 0",
+        "sync --max-duration 0s",
+        "sync --max-duration abc",
+        "sync --max-duration 10y",
+        "sync --max-duration 10",
+        "sync --max-duration 31d",
         "adopt",
         "adopt --from file",
         "runs show",

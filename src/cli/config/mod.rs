@@ -26,7 +26,9 @@ use toml::de::DeTable;
 pub use environment::variable;
 pub use lane::LaneConfig;
 pub use problem::ConfigProblem;
-pub use run::{Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, RunTable, check_rate};
+pub use run::{
+    Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, RunTable, check_max_duration, check_rate,
+};
 pub use source::{SourcePath, SourceTable, UnusedColumns};
 pub use state::{StateTable, StoredValues, parse_duration};
 

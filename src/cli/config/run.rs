@@ -4,10 +4,12 @@
 //! the command line wins, and that is decided where both are known.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::reader::{Section, Value};
+use super::state::parse_duration;
 
 /// The `[run]` table; `None` where the file says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +18,10 @@ pub struct RunTable {
     pub tps_limit: Option<f64>,
     /// Requests in flight per lane, at most.
     pub concurrency: Option<u32>,
+    /// Requests per lane and run, at most.
+    pub budget: Option<u64>,
+    /// How long a run may take.
+    pub max_duration: Option<Duration>,
     /// What stdout gets.
     pub format: Option<Format>,
     /// Report files.
@@ -104,6 +110,14 @@ pub fn check_rate(rate: f64) -> Result<f64, &'static str> {
     }
 }
 
+/// Checks how long a run may take: from a second to 30 days.
+pub fn check_max_duration(text: &str) -> Result<Duration, &'static str> {
+    const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+    parse_duration(text)
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or("must be a duration from 1s to 30d, for example 10m, 2h or 1h30m")
+}
+
 /// Reads the table; without one, the file says nothing.
 pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
     let Some(mut section) = section else {
@@ -112,6 +126,10 @@ pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
     let table = RunTable {
         tps_limit: section.take("tps_limit").and_then(|value| rate(&value)),
         concurrency: section.small("concurrency", 1..=MAX_CONCURRENCY),
+        budget: section.whole("budget", 1..=u64::MAX),
+        max_duration: section
+            .take("max_duration")
+            .and_then(|value| max_duration(&value)),
         format: section.take("format").and_then(|value| format(&value)),
         report: section
             .take("report")
@@ -136,7 +154,7 @@ pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
             .text("providers_dir")
             .map(|path| directory.join(path)),
     };
-    section.later(&["budget", "max_duration", "metrics_file", "lock_timeout"]);
+    section.later(&["metrics_file", "lock_timeout"]);
     for name in [
         "provider", "only", "fields", "limit", "partial", "shard", "allow", "yes",
     ] {
@@ -151,6 +169,16 @@ pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
 fn rate(value: &Value<'_>) -> Option<f64> {
     match check_rate(value.number()?) {
         Ok(rate) => Some(rate),
+        Err(message) => {
+            value.refuse(message);
+            None
+        }
+    }
+}
+
+fn max_duration(value: &Value<'_>) -> Option<Duration> {
+    match check_max_duration(&value.any_text()?) {
+        Ok(duration) => Some(duration),
         Err(message) => {
             value.refuse(message);
             None

@@ -231,3 +231,40 @@ fn what_travels_with_a_change_is_read_afresh_and_nothing_of_others_is_lost() {
     workdir.expect(0, &["sync"]);
     assert_eq!(remote.count(), 2);
 }
+
+#[test]
+fn a_budget_is_never_exceeded_and_the_next_run_goes_on() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let report = workdir.report(6, &["sync", "--budget", "2"]);
+    assert_eq!(
+        counts(&report),
+        expected([("rows", 3), ("updated", 2), ("planned", 1), ("requests", 2)])
+    );
+    assert_eq!(remote.count(), 2);
+    let stopped = report["providers"]["complycube"]["stopped"].as_str();
+    assert_eq!(
+        stopped,
+        Some("deferred: the budget of 2 requests is used up")
+    );
+    workdir.edit(
+        "clientsync.toml",
+        "[state]",
+        "[run]\nbudget = 1\nmax_duration = \"1h\"\n[state]",
+    );
+    let report = workdir.report(0, &["sync"]);
+    assert_eq!(counts(&report)["updated"], 1);
+    assert_eq!(remote.count(), 3);
+}
+
+#[test]
+fn a_wait_that_max_duration_cannot_hold_ends_the_run_at_once() {
+    let wait = Answer::reply(429, "{}").with("Retry-After", "120");
+    let remote = Remote::at_first(vec![wait]);
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let report = workdir.report(6, &["sync", "--max-duration", "1m"]);
+    assert_eq!(
+        counts(&report),
+        expected([("rows", 3), ("planned", 3), ("requests", 1)])
+    );
+}

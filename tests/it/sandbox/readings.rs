@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clientsync::core::{Json, Pointer, Secret};
 use clientsync::engine::{
-    Clock, Digests, Found, Keeping, Lane, Pacer, ReadEnd, Reader, SentToday, Silent,
+    Bounds, Clock, Digests, Found, Keeping, Lane, Pacer, ReadEnd, Reader, SentToday, Silent,
 };
 use clientsync::http::{Credentials as Secrets, LaneSettings, LaneTransport};
 use clientsync::provider::{Catalog, IdType, Limits, Provider, Scheme, SettingType, Settings};
@@ -139,6 +139,7 @@ fn reader(at: &Running, provider: &Arc<Provider>) -> Reader<LaneTransport> {
         Arc::new(lane),
         transport.unwrap(),
         pacer,
+        Bounds::default(),
         None,
         observer,
         clock,
