@@ -93,8 +93,9 @@ impl<'a> Details<'a> {
                 None => return Ok(None),
                 Some(PlanLine::Update(_)) if self.told == Told::Problems => {}
                 Some(PlanLine::Update(update)) => {
+                    let line = update.line;
                     let mut row = RowDetail::from(*update);
-                    self.join(&mut row)?;
+                    self.join(&mut row, line)?;
                     let good = matches!(row.outcome, Outcome::Updated | Outcome::Unchanged);
                     if self.told == Told::All || !good || !row.problems.is_empty() {
                         return Ok(Some(Detail::Row(Box::new(row))));
@@ -112,11 +113,11 @@ impl<'a> Details<'a> {
         }
     }
 
-    fn join(&self, row: &mut RowDetail) -> Result<(), DetailError> {
+    fn join(&self, row: &mut RowDetail, line: u64) -> Result<(), DetailError> {
         let Some(Outcomes { store, run_id }) = self.outcomes else {
             return Ok(());
         };
-        let Some(found) = store.outcome(run_id, &row.provider, row.line)? else {
+        let Some(found) = store.outcome(run_id, &row.provider, line)? else {
             return Ok(());
         };
         row.outcome = found.outcome;

@@ -11,7 +11,7 @@ use tracing::{debug, info};
 use super::clock;
 use super::failure::Failure;
 use super::session::{Opened, Session};
-use crate::core::{GuardVerdict, Header, Key, LaneHeader, PLAN_FORMAT, Trailer};
+use crate::core::{GuardVerdict, Header, Key, LaneHeader, PLAN_FORMAT, Scope, Trailer};
 use crate::engine::{
     Lane, Periods, PlanWriter, Rows, Sealing, Selection, SourceView, judge_rows, plan,
 };
@@ -52,6 +52,7 @@ pub(super) fn plan_into(
     let selection = Selection {
         only: session.only()?,
         limit: session.asked.portion.limit,
+        is_whole: session.scope() == Scope::Whole,
     };
     info!(rows = opened.survey.rows, lanes = lanes.len(), "Planning.");
     let periods = if Periods::are_needed(lanes) {

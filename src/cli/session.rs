@@ -322,6 +322,7 @@ impl Session {
                     .collect(),
                 mappings,
                 rules: Arc::clone(rules),
+                absent: lane.absent.clone(),
                 id: lane.id_column.as_ref().map(|name| IdColumn {
                     index: position(name),
                     name: name.clone(),

@@ -35,7 +35,7 @@ pub use plan::{
     PlannedUpdate, Push, Ruling, Scope, Trailer,
 };
 pub use problem::{Code, Problem};
-pub use record::{RecordKey, Row};
+pub use record::{NOT_IN_FILE, RecordKey, Row, line_in_file};
 pub use secret::{Digest, Key, SealError, Secret, hex, sha256_hex};
 pub use shape::{BodyId, IdKind, Shape, Together, Whole, Writable};
 pub use view::{Hint, Hints, ViewError, decode, encode};

@@ -124,6 +124,8 @@ impl fmt::Display for Outcome {
 
 /// The rows of one lane by what became of them.
 ///
+/// Rows are those of the file, and the clients that a whole file does not have
+/// and that are to be set.
 /// `rows = unchanged + planned + updated + rejected + failed + in_doubt +
 /// invalid + skipped`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +148,10 @@ pub struct LaneCounts {
     pub invalid: u64,
     /// Rows left out, by reason.
     pub skipped: BTreeMap<String, u64>,
+    /// Clients that the lane knows and a whole file does not have. Only those
+    /// that are to be set (`absent`) are among the rows.
+    #[serde(default)]
+    pub absent: u64,
     /// Requests sent, reads and retries included.
     pub requests: u64,
     /// Requests that repeated an earlier one.

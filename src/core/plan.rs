@@ -93,7 +93,10 @@ pub struct PlannedUpdate {
     pub key: RecordKey,
     /// The provider's own id of the record.
     pub remote_id: String,
-    /// The physical line on which the row begins.
+    /// The physical line on which the row begins; from [`NOT_IN_FILE`] on it is
+    /// a client that the file does not have.
+    ///
+    /// [`NOT_IN_FILE`]: crate::core::NOT_IN_FILE
     pub line: u64,
     /// Whether anything was ever acknowledged for this record.
     pub push: Push,

@@ -80,6 +80,16 @@ impl fmt::Debug for Row {
     }
 }
 
+/// Where the line numbers of clients begin that the file does not have: each of
+/// them has a number of its own, beyond any line of a file.
+pub const NOT_IN_FILE: u64 = 1 << 40;
+
+/// The physical line of a row; `None` for a client that the file does not have.
+#[must_use]
+pub fn line_in_file(line: u64) -> Option<u64> {
+    (line < NOT_IN_FILE).then_some(line)
+}
+
 /// The source's own identity of a client, unique in the file.
 ///
 /// A key of one column is that cell; a key of several columns is one CSV

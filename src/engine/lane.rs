@@ -30,6 +30,8 @@ pub struct Lane {
     pub rules: Arc<Vec<LeafRules>>,
     /// The columns that each reads, in the same order.
     pub columns: Vec<Vec<usize>>,
+    /// What a client holds that a whole file does not have any more.
+    pub absent: Vec<(FieldPath, Value)>,
     /// The column of the remote id, where the file has one.
     pub id: Option<IdColumn>,
     /// How rows without a remote id find their records, where they may.

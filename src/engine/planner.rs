@@ -9,15 +9,17 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use thiserror::Error;
 
+mod absent;
+
 use super::estimate::estimate;
 use super::lane::Lane;
 use super::periods::Periods;
 use super::plan_file::{PlanFileError, PlanWriter};
 use super::rows::{Links, SourceView, identify};
 use crate::core::{
-    Acknowledged, Completed, Completing, Desired, DiffContext, Draft, FieldPath, Json, LaneCounts,
-    LeftOut, LeftOutReason, Outcome, Overlay, PlannedUpdate, Problem, Push, RecordKey, Row,
-    SkipReason, Trailer, assemble, complete, diff,
+    Acknowledged, Change, Completed, Completing, Desired, DiffContext, Draft, FieldPath, Json,
+    LaneCounts, LeftOut, LeftOutReason, Outcome, Overlay, PlannedUpdate, Problem, Push, RecordKey,
+    Row, SkipReason, Trailer, assemble, complete, diff,
 };
 use crate::store::{SnapshotRow, Store, StoreError};
 
@@ -42,6 +44,9 @@ pub struct Selection {
     pub only: Option<BTreeSet<RecordKey>>,
     /// At most so many updates in each lane.
     pub limit: Option<u64>,
+    /// Whether the file is the whole population, so that a known key can be
+    /// absent from it.
+    pub is_whole: bool,
 }
 
 impl Selection {
@@ -78,16 +83,24 @@ pub fn plan<S: std::error::Error, W: std::io::Write>(
         for planner in &mut planners {
             let settled = match &identity {
                 Ok(key) => planner.row(&row, key, source)?,
-                Err(problem) => Settled::LeftOut(LeftOutReason::Invalid, vec![problem.clone()]),
+                Err(problem) => {
+                    if let Some(key) = &problem.key {
+                        planner.links.stands(key)?;
+                    }
+                    Settled::LeftOut(LeftOutReason::Invalid, vec![problem.clone()])
+                }
             };
             let key = identity
                 .as_ref()
                 .map_or_else(|problem| problem.key.clone(), |key| Some(key.clone()));
-            planner.write(&row, key.as_ref(), settled, out)?;
+            planner.write(row.line(), key.as_ref(), settled, out)?;
         }
     }
     let mut trailer = Trailer::default();
-    for planner in planners {
+    for mut planner in planners {
+        if selection.is_whole {
+            planner.absent(out)?;
+        }
         trailer.estimate.insert(
             planner.lane.name.clone(),
             estimate(&planner.lane.limits, planner.reads, planner.counts.planned),
@@ -161,7 +174,7 @@ impl<'a> LanePlanner<'a> {
                 Vec::new(),
             ));
         };
-        let settled = match self.update(row, key, remote_id, link.known.as_ref()) {
+        let settled = match self.of_row(row, key, remote_id, link.known.as_ref()) {
             Ok(settled) => settled,
             Err(Left::Store(error)) => return Err(error),
             Err(Left::Invalid(found)) => {
@@ -176,34 +189,52 @@ impl<'a> LanePlanner<'a> {
         }
     }
 
-    fn update(
+    fn of_row(
         &mut self,
         row: &Row,
         key: &RecordKey,
         remote_id: String,
         known: Option<&SnapshotRow>,
     ) -> Result<Settled, Left> {
+        let nothing = Acknowledged::new();
+        let acknowledged = known.map_or(&nothing, |known| &known.values);
+        let desired = self.lane.desired(row).map_err(Left::Invalid)?;
+        let changes = self.changes(&desired, acknowledged)?;
+        self.update(row.line(), key, remote_id, known, &desired, changes)
+    }
+
+    /// What differs, where the record that is wanted is a sound one.
+    fn changes(&self, desired: &[Desired], known: &Acknowledged) -> Result<Vec<Change>, Left> {
+        self.check_record(desired, known)?;
+        let context = DiffContext {
+            key: self.lane.keeping.key.as_ref(),
+            mapped_before: self.mapped_before.as_ref(),
+        };
+        diff(&self.lane.mappings, desired, known, context).map_err(Left::Invalid)
+    }
+
+    fn update(
+        &mut self,
+        line: u64,
+        key: &RecordKey,
+        remote_id: String,
+        known: Option<&SnapshotRow>,
+        desired: &[Desired],
+        changes: Vec<Change>,
+    ) -> Result<Settled, Left> {
         let lane = self.lane;
         let nothing = Acknowledged::new();
         let acknowledged = known.map_or(&nothing, |known| &known.values);
-        let desired = lane.desired(row).map_err(Left::Invalid)?;
-        self.check_record(&desired, acknowledged)?;
-        let context = DiffContext {
-            key: lane.keeping.key.as_ref(),
-            mapped_before: self.mapped_before.as_ref(),
-        };
-        let changes =
-            diff(&lane.mappings, &desired, acknowledged, context).map_err(Left::Invalid)?;
         if changes.is_empty() {
             return Ok(Settled::Unchanged);
         }
-        let draft = assemble(&lane.provider.shape, &lane.mappings, &desired, changes);
+        let draft = assemble(&lane.provider.shape, &lane.mappings, desired, changes);
         if draft.changes.is_empty() {
             return Ok(Settled::Unchanged);
         }
         let overlaps = self
             .periods
-            .judge(lane, self.store, &draft, &desired, acknowledged)
+            .judge(lane, self.store, &draft, desired, acknowledged)
             .map_err(Left::Store)?;
         if !overlaps.is_empty() {
             return Err(Left::Invalid(overlaps));
@@ -213,7 +244,7 @@ impl<'a> LanePlanner<'a> {
             lane: lane.name.clone(),
             key: key.clone(),
             remote_id,
-            line: row.line(),
+            line,
             push: if acknowledged.is_empty() {
                 Push::First
             } else {
@@ -297,7 +328,7 @@ impl<'a> LanePlanner<'a> {
 
     fn write<W: std::io::Write>(
         &mut self,
-        row: &Row,
+        line: u64,
         key: Option<&RecordKey>,
         settled: Settled,
         out: &mut PlanWriter<'_, W>,
@@ -308,7 +339,7 @@ impl<'a> LanePlanner<'a> {
             out.left_out(LeftOut::of(
                 &self.lane.name,
                 key.cloned(),
-                row.line(),
+                line,
                 reason,
                 problems,
             ))

@@ -78,6 +78,30 @@ impl<'a> Links<'a> {
         Ok(Self { lane, store })
     }
 
+    /// Links that know nothing.
+    pub(super) fn unknown(lane: &'a Lane) -> Self {
+        Self { lane, store: None }
+    }
+
+    /// A key that stands in the file, although its row cannot be used.
+    pub(super) fn stands(&mut self, key: &RecordKey) -> Result<(), StoreError> {
+        if let Some((_, snapshot)) = &mut self.store {
+            snapshot.get(key)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the records that the state knows and whose keys were not asked for.
+    pub(super) fn each_other<E: From<StoreError>>(
+        self,
+        each: impl FnMut(RecordKey, SnapshotRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.store {
+            Some((_, snapshot)) => snapshot.each_other(each),
+            None => Ok(()),
+        }
+    }
+
     /// The link of a row. A remote id must have the provider's form, belong to
     /// one row, and agree with the link that the state holds.
     pub(super) fn of<S>(

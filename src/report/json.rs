@@ -12,7 +12,7 @@
 //! scope                  "whole" | "partial": whether the source is the whole population
 //! source                 {rows, sha256}
 //! providers.NAME         {kind, target, rows, unchanged, planned, updated, rejected, failed,
-//!                        in_doubt, invalid, skipped {reason: n}, requests, retries,
+//!                        in_doubt, invalid, skipped {reason: n}, absent, requests, retries,
 //!                        new_fields [path], estimate {requests, seconds} | null,
 //!                        stopped text | null, field_changes {path: n}}
 //!                        rows = unchanged + planned + ... + invalid + all of skipped
@@ -26,6 +26,8 @@
 //!                        status, provider_request_id}]
 //! changes                one entry per field, below
 //! complete               false when the rows could not be read to their end
+//!
+//! a line is null for a client that the file does not have (`absent`)
 //!
 //! every entry of changes has provider, key, line, remote_id, push "first" | "update", outcome,
 //! and role, which says what else it has:
@@ -175,7 +177,7 @@ impl<'a> ProblemEntry<'a> {
 struct ChangeEntry<'a> {
     provider: &'a str,
     key: &'a RecordKey,
-    line: u64,
+    line: Option<u64>,
     remote_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     push: Option<Push>,
@@ -223,7 +225,7 @@ impl<'a> ChangeEntry<'a> {
     fn of(
         provider: &'a str,
         key: &'a RecordKey,
-        line: u64,
+        line: Option<u64>,
         remote_id: &'a str,
         outcome: Outcome,
         role: &'static str,
@@ -312,7 +314,7 @@ fn write_drift(
             ..ChangeEntry::of(
                 &drift.lane,
                 &drift.key,
-                drift.line,
+                Some(drift.line),
                 &drift.remote_id,
                 outcome,
                 "drift",

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::core::{
     Code, Draft, Drift, Estimate, FieldPath, GuardVerdict, LaneCounts, LeftOut, LeftOutReason,
-    Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, SkipReason,
+    Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, SkipReason, line_in_file,
 };
 
 /// The version of the JSON report's format.
@@ -111,7 +111,7 @@ pub struct LaneReport {
 impl Serialize for LaneReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let counts = &self.counts;
-        let mut lane = serializer.serialize_struct("LaneReport", 17)?;
+        let mut lane = serializer.serialize_struct("LaneReport", 18)?;
         lane.serialize_field("kind", &self.kind)?;
         lane.serialize_field("target", &self.target)?;
         lane.serialize_field("rows", &counts.rows)?;
@@ -123,6 +123,7 @@ impl Serialize for LaneReport {
         lane.serialize_field("in_doubt", &counts.in_doubt)?;
         lane.serialize_field("invalid", &counts.invalid)?;
         lane.serialize_field("skipped", &counts.skipped)?;
+        lane.serialize_field("absent", &counts.absent)?;
         lane.serialize_field("requests", &counts.requests)?;
         lane.serialize_field("retries", &counts.retries)?;
         lane.serialize_field("new_fields", &self.new_fields)?;
@@ -214,8 +215,9 @@ pub struct RowDetail {
     pub provider: String,
     /// The row's key.
     pub key: RecordKey,
-    /// The physical line on which the row begins.
-    pub line: u64,
+    /// The physical line on which the row begins; `None` for a client that the
+    /// file does not have.
+    pub line: Option<u64>,
     /// The provider's own id of the record.
     pub remote_id: String,
     /// Whether anything was ever acknowledged for this record.
@@ -257,7 +259,7 @@ impl From<PlannedUpdate> for RowDetail {
         Self {
             provider: update.lane,
             key: update.key,
-            line: update.line,
+            line: line_in_file(update.line),
             remote_id: update.remote_id,
             push: update.push,
             outcome: Outcome::Planned,
@@ -318,7 +320,7 @@ impl RowDetail {
                 provider: Some(self.provider.clone()),
                 outcome: Some(self.outcome),
                 problem: Problem {
-                    line: problem.line.or(Some(self.line)),
+                    line: problem.line.and_then(line_in_file).or(self.line),
                     key: problem.key.clone().or_else(|| Some(self.key.clone())),
                     ..problem.clone()
                 },
@@ -370,7 +372,7 @@ pub fn left_out_problems(left: LeftOut) -> Vec<ProblemDetail> {
             provider: Some(left.lane.clone()),
             outcome: Some(outcome),
             problem: Problem {
-                line: problem.line.or(Some(left.line)),
+                line: line_in_file(problem.line.unwrap_or(left.line)),
                 key: problem.key.or_else(|| left.key.clone()),
                 ..problem
             },

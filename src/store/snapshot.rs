@@ -109,6 +109,8 @@ pub struct SnapshotReader<'a> {
     after: i64,
     /// The rid of the last row given.
     last: i64,
+    /// Which rows were given, one bit each, by their order of appending.
+    given: Vec<u64>,
 }
 
 impl fmt::Debug for SnapshotReader<'_> {
@@ -136,6 +138,11 @@ impl SnapshotReader<'_> {
         let Some(stored) = stored else {
             return Ok(None);
         };
+        let (word, bit) = bit_of(stored.rid, lane_id);
+        if self.given.len() <= word {
+            self.given.resize(word + 1, 0);
+        }
+        self.given[word] |= bit;
         let step = stored.rid - self.last;
         self.last = stored.rid;
         if found.is_none() && (1..=256).contains(&step) {
@@ -145,6 +152,34 @@ impl SnapshotReader<'_> {
         }
         let open = self.open.get(key).cloned().unwrap_or_default();
         stored.known(open).map(Some)
+    }
+
+    /// Gives the records that were not asked for so far, in the order in which
+    /// they were stored.
+    pub fn each_other<E: From<StoreError>>(
+        mut self,
+        mut each: impl FnMut(RecordKey, SnapshotRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(lane_id) = self.lane_id else {
+            return Ok(());
+        };
+        self.ahead.clear();
+        self.after = start(lane_id);
+        loop {
+            self.read_ahead(lane_id)?;
+            if self.ahead.is_empty() {
+                return Ok(());
+            }
+            while let Some(stored) = self.ahead.pop_front() {
+                let (word, bit) = bit_of(stored.rid, lane_id);
+                if self.given.get(word).is_some_and(|given| given & bit != 0) {
+                    continue;
+                }
+                let key = stored.key.clone();
+                let open = self.open.get(&key).cloned().unwrap_or_default();
+                each(key, stored.known(open)?)?;
+            }
+        }
     }
 
     fn read_ahead(&mut self, lane_id: i64) -> Result<(), StoreError> {
@@ -177,6 +212,7 @@ impl Store {
             ahead: VecDeque::new(),
             after: start,
             last: start,
+            given: Vec::new(),
         })
     }
 
@@ -237,23 +273,9 @@ impl Store {
     pub fn each_record<E: From<StoreError>>(
         &self,
         lane: &str,
-        mut each: impl FnMut(RecordKey, SnapshotRow) -> Result<(), E>,
+        each: impl FnMut(RecordKey, SnapshotRow) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut reader = self.snapshot(lane)?;
-        let Some(lane_id) = reader.lane_id else {
-            return Ok(());
-        };
-        loop {
-            reader.read_ahead(lane_id)?;
-            if reader.ahead.is_empty() {
-                return Ok(());
-            }
-            while let Some(stored) = reader.ahead.pop_front() {
-                let key = stored.key.clone();
-                let open = reader.open.get(&key).cloned().unwrap_or_default();
-                each(key, stored.known(open)?)?;
-            }
-        }
+        self.snapshot(lane)?.each_other(each)
     }
 }
 
@@ -377,6 +399,13 @@ fn find(
         )),
         stored => Ok(stored),
     }
+}
+
+/// The bit of a row: its word, and the bit in it.
+fn bit_of(rid: i64, lane_id: i64) -> (usize, u64) {
+    let order = rid - start(lane_id);
+    let word = usize::try_from(order / 64).unwrap_or_default();
+    (word, 1 << (order % 64))
 }
 
 /// The rid before a lane's first.

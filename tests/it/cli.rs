@@ -1,6 +1,7 @@
 //! The program as users run it: the built binary, real files, and a scripted
 //! server that knows nothing of providers.
 
+mod absent;
 mod adoption;
 mod codes;
 mod configured;

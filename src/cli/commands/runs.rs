@@ -8,7 +8,7 @@ use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Look, print};
 use crate::cli::session::sandbox_state;
-use crate::core::RecordKey;
+use crate::core::{RecordKey, line_in_file};
 use crate::report::{
     AttemptLine, Exit, OutcomeLine, RunDetail, RunLine, write_run_json, write_run_text,
     write_runs_json, write_runs_text,
@@ -101,7 +101,7 @@ fn outcome_line(outcome: OutcomeRow, attempts: Vec<AttemptLine>) -> OutcomeLine 
         provider: outcome.lane,
         // A row that was refused for having no key.
         key: outcome.key.unwrap_or_else(|| RecordKey::from_cells([""])),
-        line: Some(outcome.line),
+        line: line_in_file(outcome.line),
         remote_id: outcome.remote_id,
         outcome: outcome.outcome,
         message: outcome.message.or(outcome.note),

@@ -56,7 +56,8 @@ pub(super) fn read(
     mapped
 }
 
-fn collect<'a>(
+/// The fields that a table of them names, each with its value.
+pub(super) fn collect<'a>(
     value: Value<'a>,
     above: &[String],
     contract: &Contract,

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
+use super::absent;
 use super::fields;
 use super::guards;
 use super::matching;
@@ -15,7 +18,7 @@ use super::reader::{Section, Value, child, did_you_mean};
 use super::run::MAX_CONCURRENCY;
 use super::source::SourceTable;
 use crate::cli::secrets::{SecretRef, SecretRefs};
-use crate::core::Mapping;
+use crate::core::{FieldPath, Mapping};
 use crate::engine::Guards;
 use crate::provider::{Catalog, LeafRules, Limits, Provider, Quota, Settings, Window};
 
@@ -35,6 +38,8 @@ pub struct LaneConfig {
     /// How rows without a remote id find their records, and the rules of what
     /// is compared.
     pub matching: Option<(Mapping, Arc<LeafRules>)>,
+    /// What a client holds that a whole file does not have any more.
+    pub absent: Vec<(FieldPath, Json)>,
     /// The pace: the manifest's, or the user's in place of it.
     pub limits: Limits,
     /// The guards of this lane.
@@ -79,7 +84,7 @@ pub(super) fn read(value: Value<'_>, context: &Context<'_>) -> Option<LaneConfig
     let matching = section
         .take("match")
         .and_then(|value| matching::read(value, provider.as_deref(), context.source));
-    section.later(&["absent"]);
+    let absent = section.take("absent");
     let given = section
         .take("limits")
         .map(|value| value.section().and_then(limits));
@@ -91,7 +96,12 @@ pub(super) fn read(value: Value<'_>, context: &Context<'_>) -> Option<LaneConfig
         Some(limits) => limits?,
         None => provider.limits(&settings),
     };
-    let (mappings, rules) = mapped?.into_iter().unzip();
+    let mapped = mapped?;
+    let absent = match absent {
+        Some(value) => absent::read(value, &provider.contract, &mapped, context),
+        None => Vec::new(),
+    };
+    let (mappings, rules) = mapped.into_iter().unzip();
     Some(LaneConfig {
         name,
         provider,
@@ -99,6 +109,7 @@ pub(super) fn read(value: Value<'_>, context: &Context<'_>) -> Option<LaneConfig
         secrets,
         id_column,
         matching,
+        absent,
         limits,
         guards,
         mappings,

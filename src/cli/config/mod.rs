@@ -4,6 +4,7 @@
 //! Reading it is pure: no file is opened, no secret fetched, no variable read;
 //! no key is ignored, and no message repeats a value.
 
+mod absent;
 mod cell;
 mod environment;
 mod fields;

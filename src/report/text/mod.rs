@@ -155,7 +155,9 @@ where
 }
 
 fn nothing_to_do(report: &Report) -> bool {
-    let idle = |counts: &LaneCounts| counts.rows == counts.unchanged && counts.requests == 0;
+    let idle = |counts: &LaneCounts| {
+        counts.rows == counts.unchanged && counts.requests == 0 && counts.absent == 0
+    };
     report
         .providers
         .values()

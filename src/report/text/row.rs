@@ -24,7 +24,7 @@ pub(super) fn block(row: &RowDetail, run: bool, style: Style) -> String {
         colour.paint(Paint::Bold, &escape(row.key.as_str())),
         escape(&row.provider),
         escape(&row.remote_id),
-        colour.paint(Paint::Dim, &format!("(line {})", row.line)),
+        colour.paint(Paint::Dim, &place(row.line)),
     );
     if run {
         let outcome = match row.outcome {
@@ -68,6 +68,13 @@ fn mark(push: Push, outcome: Outcome) -> (&'static str, Paint) {
         (Outcome::Planned | Outcome::Updated, Push::First) => ("+", Paint::Green),
         (Outcome::Planned | Outcome::Updated, Push::Update) => ("~", Paint::Yellow),
     }
+}
+
+fn place(line: Option<u64>) -> String {
+    line.map_or_else(
+        || "(not in the file)".to_owned(),
+        |line| format!("(line {line})"),
+    )
 }
 
 fn fields(text: &mut String, row: &RowDetail, style: Style) {

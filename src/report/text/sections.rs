@@ -343,6 +343,10 @@ fn remarks(lane: &LaneReport, values: Values) -> Vec<String> {
             .collect();
         remarks.push(format!("skipped: {}", reasons.join(", ")));
     }
+    if counts.absent > 0 {
+        let known = counted(counts.absent, "known client is", "known clients are");
+        remarks.push(format!("{known} not in the file"));
+    }
     if let Some(estimate) = lane.estimate.filter(|estimate| estimate.requests > 0) {
         remarks.push(format!(
             "applying it takes about {} and {}",

@@ -248,3 +248,66 @@ fn a_match_that_cannot_work_is_refused() {
     let nexudus = "version = 1\n[source]\npath = \"c.csv\"\nkey = \"no\"\n[providers.nexudus]\nmatch = { field = \"NewPassword\", column = \"p\" }\n[providers.nexudus.fields]\nFullName = \"n\"\n";
     assert!(bad(nexudus).contains("is write-only at the provider"));
 }
+
+#[test]
+fn what_a_client_holds_that_left_is_a_constant_of_a_mapped_field() {
+    let absent = |lines: &str| {
+        with(
+            "",
+            lines,
+            "name = \"n\"\nbalance = \"b\"\nkind = \"k\"\nmetadata.tier = \"t\"\ncustomFields.note = { column = \"c\", policy = \"once\" }",
+        )
+    };
+    let config = good(&absent(
+        "absent = { name = { const = \"(left)\" }, metadata.tier = { const = \"none\" } }",
+    ));
+    let set: Vec<(String, serde_json::Value)> = config.lanes[0]
+        .absent
+        .iter()
+        .map(|(path, value)| (path.to_string(), value.clone()))
+        .collect();
+    assert_eq!(
+        set,
+        [
+            ("name".to_owned(), json!("(left)")),
+            ("metadata.tier".to_owned(), json!("none")),
+        ]
+    );
+    for (lines, words) in [
+        ("absent = { }", "sets nothing"),
+        ("absent = { name = \"n\" }", "must be { const = ... }"),
+        (
+            "absent = { name = { column = \"n\" } }",
+            "must be { const = ... }",
+        ),
+        (
+            "absent = { name = { const = \"x\", policy = \"once\" } }",
+            "must be { const = ... }",
+        ),
+        (
+            "absent = { email = { const = \"x\" } }",
+            "is not mapped in this lane",
+        ),
+        (
+            "absent = { customFields.note = { const = \"x\" } }",
+            "keeps what the provider holds",
+        ),
+        (
+            "absent = { emial = { const = \"x\" } }",
+            "did you mean `email`?",
+        ),
+        (
+            "absent = { kind = { const = \"person\" } }",
+            "cannot change at the provider",
+        ),
+        ("absent = { balance = { const = \"much\" } }", "balance"),
+        (
+            "absent = { name = { const = \"far too long for the field it is\" } }",
+            "name",
+        ),
+    ] {
+        let found = bad(&absent(lines));
+        assert_eq!(found.lines().count(), 1, "{lines}: {found}");
+        assert!(found.contains(words), "{lines}: {found}");
+    }
+}

@@ -175,7 +175,6 @@ fn state_settings_belong_together() {
 #[test]
 fn what_comes_later_is_answered() {
     for (top, lane) in [
-        ("", "absent = { name = { const = \"x\" } }"),
         ("[run]\nmetrics_file = \"m\"", ""),
         ("[run]\nlock_timeout = \"1m\"", ""),
         ("[run]\nformat = \"html\"", ""),

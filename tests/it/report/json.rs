@@ -64,6 +64,7 @@ fn the_report_has_every_promised_member() {
             "in_doubt",
             "invalid",
             "skipped",
+            "absent",
             "requests",
             "retries",
             "new_fields",

@@ -40,7 +40,7 @@ pub(crate) fn row(text: &str, line: u64, changes: Vec<Change>) -> RowDetail {
     RowDetail {
         provider: "complycube".to_owned(),
         key: key(text),
-        line,
+        line: Some(line),
         remote_id: "5eb04f".to_owned(),
         push: Push::Update,
         outcome: Outcome::Planned,
@@ -260,6 +260,7 @@ pub(crate) fn run() -> (Report, Vec<Detail>) {
         in_doubt: 1,
         invalid: 0,
         skipped: BTreeMap::from([("superseded".to_owned(), 1)]),
+        absent: 0,
         requests: 12,
         retries: 1,
     };

@@ -121,6 +121,7 @@ fn reader(at: &Running, provider: &Arc<Provider>) -> Reader<LaneTransport> {
         mappings: Vec::new(),
         rules: Arc::default(),
         columns: Vec::new(),
+        absent: Vec::new(),
         id: None,
         matching: None,
         limits: limits(),

@@ -201,6 +201,7 @@ fn bound(config: LaneConfig, ordinal: u8, columns: &Columns, digests: Digests) -
             .collect(),
         mappings: config.mappings,
         rules: Arc::new(config.rules),
+        absent: config.absent,
         id: config.id_column.as_ref().map(|name| IdColumn {
             index: position(name),
             name: name.clone(),
