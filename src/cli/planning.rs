@@ -53,6 +53,7 @@ pub(super) fn plan_into(
         only: session.only()?,
         limit: session.asked.portion.limit,
         is_whole: session.scope() == Scope::Whole,
+        judge_unlinked: session.asked.judge_unlinked,
     };
     info!(rows = opened.survey.rows, lanes = lanes.len(), "Planning.");
     let periods = if Periods::are_needed(lanes) {

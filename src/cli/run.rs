@@ -87,6 +87,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
                 pace: sync.pace,
                 sandbox: sync.sandbox,
                 output: sync.output,
+                ..Asked::default()
             };
             let (session, look, observer) = open(&common, asked)?;
             if sync.dry_run {
@@ -104,6 +105,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
                 portion,
                 sandbox: check.sandbox,
                 output: check.output,
+                judge_unlinked: true,
                 ..Asked::default()
             };
             let (session, look, _) = open(&common, asked)?;

@@ -32,6 +32,8 @@ pub(super) struct Asked {
     pub(super) pace: Pace,
     pub(super) sandbox: InSandbox,
     pub(super) output: Output,
+    /// Whether rows without a remote id are judged too.
+    pub(super) judge_unlinked: bool,
 }
 
 /// A session.

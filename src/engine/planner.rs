@@ -47,6 +47,9 @@ pub struct Selection {
     /// Whether the file is the whole population, so that a known key can be
     /// absent from it.
     pub is_whole: bool,
+    /// Whether cells are judged that are not to be sent, because their row has
+    /// no remote id.
+    pub judge_unlinked: bool,
 }
 
 impl Selection {
@@ -69,7 +72,7 @@ pub fn plan<S: std::error::Error, W: std::io::Write>(
 ) -> Result<Trailer, PlanError<S>> {
     let mut planners = lanes
         .iter()
-        .map(|lane| LanePlanner::new(lane, store, periods, selection.limit))
+        .map(|lane| LanePlanner::new(lane, store, periods, selection))
         .collect::<Result<Vec<_>, _>>()?;
     let mut row = Row::default();
     while (source.next)(&mut row).map_err(PlanError::Source)? {
@@ -134,6 +137,7 @@ struct LanePlanner<'a> {
     periods: &'a Periods,
     mapped_before: Option<BTreeSet<FieldPath>>,
     limit: Option<u64>,
+    judge_unlinked: bool,
     counts: LaneCounts,
     reads: u64,
 }
@@ -143,7 +147,7 @@ impl<'a> LanePlanner<'a> {
         lane: &'a Lane,
         store: Option<&'a Store>,
         periods: &'a Periods,
-        limit: Option<u64>,
+        selection: &Selection,
     ) -> Result<Self, StoreError> {
         let known = store.filter(|store| store.lanes().any(|name| name == lane.name));
         Ok(Self {
@@ -155,7 +159,8 @@ impl<'a> LanePlanner<'a> {
                 .map(|store| store.mapped_fields(&lane.name))
                 .transpose()?
                 .flatten(),
-            limit,
+            limit: selection.limit,
+            judge_unlinked: selection.judge_unlinked,
             counts: LaneCounts::default(),
             reads: 0,
         })
@@ -169,10 +174,7 @@ impl<'a> LanePlanner<'a> {
     ) -> Result<Settled, StoreError> {
         let mut link = self.links.of(row, key, source)?;
         let Some(remote_id) = link.remote_id else {
-            return Ok(Settled::LeftOut(
-                LeftOutReason::Skipped(SkipReason::Unlinked),
-                Vec::new(),
-            ));
+            return Ok(self.unlinked(row));
         };
         let settled = match self.of_row(row, key, remote_id, link.known.as_ref()) {
             Ok(settled) => settled,
@@ -187,6 +189,24 @@ impl<'a> LanePlanner<'a> {
         } else {
             Ok(Settled::LeftOut(LeftOutReason::Invalid, link.problems))
         }
+    }
+
+    /// A row without a remote id; its cells are judged where that is asked for.
+    fn unlinked(&self, row: &Row) -> Settled {
+        let judged = self.judge_unlinked.then(|| self.lane.desired(row).err());
+        if let Some(problems) = judged.flatten() {
+            return Settled::LeftOut(LeftOutReason::Invalid, problems);
+        }
+        let looked_for = self.lane.matching.as_ref().map(|matching| {
+            let why = "no remote id yet: `adopt --from provider` looks for the record by `match`";
+            let problem = Problem::new("W_UNLINKED", why).field(&matching.mapping.field.path);
+            match matching.mapping.cell.columns() {
+                [column, ..] => problem.column(column),
+                [] => problem,
+            }
+        });
+        let reason = LeftOutReason::Skipped(SkipReason::Unlinked);
+        Settled::LeftOut(reason, looked_for.into_iter().collect())
     }
 
     fn of_row(

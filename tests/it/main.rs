@@ -18,6 +18,8 @@ mod http;
 #[cfg(test)]
 mod http_tokens;
 #[cfg(test)]
+mod joined_date;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod privacy;

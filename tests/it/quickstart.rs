@@ -1,6 +1,7 @@
 //! The quick start does what the README and its own page say, from the first
 //! run to the edit of one cell.
 
+mod adopted;
 mod mapped;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ fn number(lane: &Value, name: &str) -> u64 {
 
 /// The records that the sandbox keeps, by lane and id.
 fn kept(workdir: &Samples) -> BTreeMap<(String, String), Json> {
-    let text = fs::read_to_string(workdir.path().join(RECORDS)).unwrap();
+    let text = fs::read_to_string(workdir.path().join(RECORDS)).unwrap_or_default();
     text.lines()
         .map(|line| {
             let entry = Json::parse(line.as_bytes()).unwrap();

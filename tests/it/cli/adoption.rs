@@ -444,3 +444,40 @@ fn an_adoption_that_is_cut_short_goes_on_where_it_ended() {
     let plan = workdir.report(0, &["plan"]);
     assert_eq!(planned(&plan).len(), 40);
 }
+
+#[test]
+fn of_two_entries_of_one_kind_the_one_that_the_row_names_is_ours() {
+    let client = |id: &str, work: &str| {
+        json!({ "id": id, "name": "Ann", "contactMethods": [
+            { "type": "email", "value": "private@example.com", "isPreferred": true },
+            { "type": "email", "value": work, "isPreferred": false },
+        ], "customFields": [] })
+    };
+    let clients =
+        json!({ "clients": [client("p1", "ann@example.com"), client("p2", "old@example.com")] });
+    let remote = Remote::new(move |_| Answer::reply(200, &clients.to_string()));
+    let workdir = Workdir::new();
+    workdir.write(
+        "clientsync.toml",
+        config(&remote.url(), "\"contactMethods.email\" = \"email\"")
+            .replace("complycube", "placio")
+            .replace("cc_id", "placio_id")
+            .replace("settings = { ", "settings = { workspace_id = \"w\", "),
+    );
+    workdir.write(
+        "clients.csv",
+        "no,placio_id,email\n1,p1,ann@example.com\n2,p2,bob@example.com\n",
+    );
+    let report = workdir.report(0, &ADOPT);
+    assert_eq!(report["providers"]["placio"]["unchanged"], 2);
+    // Of the second nobody can say which one is ours: it stays unknown.
+    let note = (json!(3), json!("2"), Value::Null);
+    assert_eq!(told(&report, "W_AMBIGUOUS_ENTRY"), [note]);
+    let plan = workdir.report(0, &["plan"]);
+    let changes = plan["changes"].as_array().unwrap();
+    let keys: Vec<&Value> = changes.iter().map(|change| &change["key"]).collect();
+    assert!(
+        !keys.is_empty() && keys.iter().all(|key| **key == "2"),
+        "{changes:#?}"
+    );
+}

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 
 use super::workdir::{Ran, Workdir};
 
@@ -29,6 +30,22 @@ impl Samples {
     pub(crate) fn run_in(&self, folder: &str, arguments: &[&str]) -> Ran {
         let mut command = self.0.command(arguments);
         Ran::from(command.current_dir(self.0.path(folder)).output().unwrap())
+    }
+
+    /// Starts the program in a folder below this one.
+    pub(crate) fn start_in(&self, folder: &str, arguments: &[&str]) -> Child {
+        let mut command = self.0.command(arguments);
+        command
+            .current_dir(self.0.path(folder))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        self.0.write(file, text);
     }
 
     /// Replaces a text in a file.
