@@ -481,3 +481,37 @@ fn of_two_entries_of_one_kind_the_one_that_the_row_names_is_ours() {
         "{changes:#?}"
     );
 }
+
+#[test]
+fn a_budget_is_kept_and_the_next_adoption_reads_only_the_rest() {
+    let clients = (0..30).map(|n| client(&format!("r{n}"), &n.to_string(), "x@example.com"));
+    let book = Book::new(clients);
+    let remote = Remote::new(move |hit| {
+        if hit.target.contains('?') {
+            Answer::reply(200, r#"{"items":[],"pages":0}"#)
+        } else {
+            book.answer(hit)
+        }
+    });
+    let rows: Vec<String> = (0..30)
+        .map(|n| format!("{n},r{n},y@example.com,,Ann,gold\n"))
+        .collect();
+    let text = ["no,cc_id,email,joined,first,tier\n", &rows.concat()].concat();
+    let workdir = matching(&remote.url(), &text);
+    for (end, adopted, budget) in [(6, 11, "12"), (6, 22, "12"), (0, 30, "12")] {
+        let before = remote.count();
+        let report = workdir.report(end, &[&ADOPT[..], &["--budget", budget]].concat());
+        assert_eq!(counts(&report)["unchanged"], adopted);
+        assert!(remote.count() - before <= 12);
+    }
+    // Each record was asked for once.
+    let mut asked: Vec<String> = remote.hits().iter().map(|hit| hit.target.clone()).collect();
+    asked.retain(|target| !target.contains('?'));
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!((asked.len(), remote.count()), (30, 30 + 3));
+    // Looking for drift is bounded as well, and says what it did not reach.
+    let drift = workdir.report(6, &["drift", "--budget", "1"]);
+    assert_eq!(counts(&drift)["requests"], 1);
+    assert!(counts(&drift)["planned"] > 0);
+}
