@@ -3,42 +3,33 @@
 //! Planning has no transport, so a plan cannot send. Applying recomputes
 //! nothing. What follows from an answer is decided in [`decide`] alone.
 
-mod adoption;
 mod apply;
 mod attempt;
 mod bounds;
 mod decide;
 mod declare;
-mod drift;
 mod ends;
 mod estimate;
 mod event;
 mod exchanger;
-mod gathering;
 mod guards;
 mod journey;
 mod lane;
-mod linking;
 mod pacer;
 mod periods;
 mod plan_file;
 mod planner;
 mod problems;
-mod read_lane;
 mod reading;
 mod recorder;
-mod roster;
 mod rows;
-mod spool;
 mod transport;
 mod worker;
 
-pub use adoption::{Adoption, adopt};
 pub use apply::{ApplyLane, Interrupt, apply};
 pub use bounds::{Bound, Bounds};
 pub use decide::{ATTEMPTS, Action, Attempt, Came, Stop, applied, decide};
 pub use declare::{Takers, declare};
-pub use drift::{ReadBack, Tellers, compare, read_back};
 pub use ends::{LaneEnd, Stopped};
 pub use estimate::estimate;
 pub use event::{Event, Observer, Silent, Work};
@@ -52,10 +43,11 @@ pub use plan_file::{
 };
 pub use planner::{PlanError, Selection, plan};
 pub use problems::body_problems;
-pub use read_lane::ReadLane;
-pub use reading::{Found, ReadEnd, Reader, Stopper};
+pub use reading::{
+    Adoption, Found, LookFor, ReadBack, ReadEnd, ReadLane, Reader, Roster, RosterRow, Stopper,
+    Tellers, adopt, compare, read_back,
+};
 pub use recorder::{NotRecorded, Recorder, RecorderThread};
-pub use roster::{LookFor, Roster, RosterRow};
 pub use rows::SourceView;
 pub use transport::{Generation, Renewal, Transport};
 pub use worker::Worker;

@@ -11,17 +11,17 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::bounds::Bounds;
-use super::decide::Stop;
-use super::ends::Stopped;
-use super::event::Observer;
-use super::exchanger::{Clock, Exchanger, LaneStopped, Means, Question, Reached};
-use super::journey::Tries;
-use super::lane::Lane;
-use super::pacer::Pacer;
-use super::recorder::Recorder;
-use super::transport::Transport;
 use crate::core::{Json, Request, Response};
+use crate::engine::bounds::Bounds;
+use crate::engine::decide::Stop;
+use crate::engine::ends::Stopped;
+use crate::engine::event::Observer;
+use crate::engine::exchanger::{Clock, Exchanger, LaneStopped, Means, Question, Reached};
+use crate::engine::journey::Tries;
+use crate::engine::lane::Lane;
+use crate::engine::pacer::Pacer;
+use crate::engine::recorder::Recorder;
+use crate::engine::transport::Transport;
 use crate::provider::{Asked, ListPage, Position, Refusal};
 use crate::store::Entry;
 

@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::lane::{Lane, Matching};
-use super::planner::PlanError;
-use super::rows::{Links, SourceView, identify};
 use super::spool::Place;
 use crate::core::{
     FieldPath, LaneCounts, Mapping, Outcome, Place as FieldPlace, Problem, RecordKey, Row,
     SkipReason,
 };
+use crate::engine::lane::{Lane, Matching};
+use crate::engine::planner::PlanError;
+use crate::engine::rows::{Links, SourceView, identify};
 use crate::store::{Store, StoreError};
 
 /// 128 bits of the SHA-256 of an id or a value.

@@ -5,11 +5,11 @@
 //! else on either side: everything else is told and left alone. It must only
 //! run when all records were seen.
 
-use super::gathering::Missed;
-use super::lane::Lane;
+use super::gathered::Missed;
 use super::roster::{Roster, Wanted};
 use super::spool::Place;
 use crate::core::{Outcome, Problem, SkipReason};
+use crate::engine::lane::Lane;
 
 /// What the values of `match` say.
 #[derive(Debug, Default)]

@@ -7,22 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::apply::Interrupt;
-use super::ends::{LaneEnd, Stopped};
-use super::event::Observer;
-use super::exchanger::Clock;
-use super::gathering::{Batch, Breadth};
-use super::lane::Lane;
-use super::planner::PlanError;
-use super::read_lane::{Keep, ReadLane, Sharing, read_lanes};
+use super::gathered::Batch;
+use super::gathering::Breadth;
+use super::lanes::{Keep, ReadLane, Sharing, read_lanes};
 use super::roster::Roster;
-use super::rows::{Links, SourceView, identify};
 use super::spool::{Place, Spool};
-use super::transport::Transport;
 use crate::core::{
     Access, Acknowledged, Before, Desired, Drift, DriftedField, FieldPath, Known, Mapping, Outcome,
     Policy, Problem, RecordKey, Row, Says, Shown, SkipReason, Visibility,
 };
+use crate::engine::apply::Interrupt;
+use crate::engine::ends::{LaneEnd, Stopped};
+use crate::engine::event::Observer;
+use crate::engine::exchanger::Clock;
+use crate::engine::lane::Lane;
+use crate::engine::planner::PlanError;
+use crate::engine::rows::{Links, SourceView, identify};
+use crate::engine::transport::Transport;
 use crate::store::Store;
 
 /// The records of one lane, read back and not yet compared.
@@ -139,7 +140,10 @@ pub fn compare<S: std::error::Error>(
         let link = links.of(&row, &key, source)?;
         let nothing = Acknowledged::new();
         let known = link.known.as_ref().map_or(&nothing, |known| &known.values);
-        let record = read.spool.get(kept).map_err(super::PlanFileError::from)?;
+        let record = read
+            .spool
+            .get(kept)
+            .map_err(crate::engine::PlanFileError::from)?;
         let desired = lane.desired(&row).ok();
         let compared = Comparing {
             lane,

@@ -8,18 +8,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::apply::Interrupt;
-use super::ends::{LaneEnd, Stopped};
-use super::event::Observer;
-use super::exchanger::Clock;
-use super::gathering::{Batch, Breadth, Missed, Taken};
-use super::lane::Lane;
-use super::read_lane::{Keep, ReadLane, Sharing, read_lanes};
-use super::recorder::{NotRecorded, Recorder};
+use super::gathered::{Batch, Missed, Taken};
+use super::gathering::Breadth;
+use super::lanes::{Keep, ReadLane, Sharing, read_lanes};
 use super::roster::Roster;
 use super::spool::Spool;
-use super::transport::Transport;
 use crate::core::{Acknowledged, FieldPath, Outcome, Problem, Scope};
+use crate::engine::apply::Interrupt;
+use crate::engine::ends::{LaneEnd, Stopped};
+use crate::engine::event::Observer;
+use crate::engine::exchanger::Clock;
+use crate::engine::lane::Lane;
+use crate::engine::recorder::{NotRecorded, Recorder};
+use crate::engine::transport::Transport;
 use crate::store::{self, Entry, Settlement, SnapshotWrite};
 
 /// What an adoption of one lane came to.
@@ -62,7 +63,7 @@ pub async fn adopt<T: Transport + 'static>(
         notes: Vec::new(),
     });
     let read = read.await;
-    let adoption = |(name, read): (String, super::read_lane::LaneRead<Adopter>)| {
+    let adoption = |(name, read): (String, super::lanes::LaneRead<Adopter>)| {
         let mut notes = read.keeper.notes;
         notes.extend(read.strays);
         let adoption = Adoption {

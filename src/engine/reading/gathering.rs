@@ -7,14 +7,15 @@
 use std::collections::VecDeque;
 use std::fs::File;
 
-use super::decide::Stop;
-use super::ends::Stopped;
+use super::gathered::{Batch, Missed, Taken};
 use super::linking::{Links, stray, stray_twin};
-use super::reading::{Found, Reader};
+use super::reader::{Found, Reader};
 use super::roster::{Free, Holder, Roster};
 use super::spool::{Place, Spool};
-use super::transport::Transport;
 use crate::core::{Json, Mapping, Outcome, Problem, SkipReason};
+use crate::engine::decide::Stop;
+use crate::engine::ends::Stopped;
+use crate::engine::transport::Transport;
 use crate::provider::Refusal;
 
 /// Whether the list must be read to its end.
@@ -24,44 +25,6 @@ pub(super) enum Breadth {
     All,
     /// Only those of the roster's rows.
     Rows,
-}
-
-/// A record of one row.
-#[derive(Debug)]
-pub(super) struct Taken {
-    /// The row's place in the roster.
-    pub(super) place: usize,
-    /// The record, or what the lane maps of it.
-    pub(super) record: Json,
-}
-
-/// A row that has no record, and why.
-#[derive(Debug)]
-pub(super) struct Missed {
-    /// The row's place in the roster.
-    pub(super) place: usize,
-    /// What became of it.
-    pub(super) outcome: Outcome,
-    /// The status of the last answer, where one was asked for.
-    pub(super) status: Option<u16>,
-    /// Why.
-    pub(super) problems: Vec<Problem>,
-}
-
-/// What one step brought.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) taken: Vec<Taken>,
-    pub(super) missed: Vec<Missed>,
-}
-
-impl Batch {
-    /// The places of all its rows.
-    pub(super) fn places(&self) -> Vec<usize> {
-        let taken = self.taken.iter().map(|taken| taken.place);
-        let missed = self.missed.iter().map(|missed| missed.place);
-        taken.chain(missed).collect()
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

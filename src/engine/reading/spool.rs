@@ -6,9 +6,9 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use super::ends::Stopped;
-use super::lane::Lane;
 use crate::core::{Json, Mapping, ReadToken};
+use crate::engine::ends::Stopped;
+use crate::engine::lane::Lane;
 
 /// Where a record lies in a [`Spool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

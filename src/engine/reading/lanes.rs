@@ -10,20 +10,21 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::apply::Interrupt;
-use super::bounds::Bounds;
-use super::ends::{LaneEnd, Stopped};
-use super::event::{Event, Observer, Work};
-use super::exchanger::Clock;
-use super::gathering::{Batch, Breadth, Gatherer};
-use super::lane::Lane;
-use super::pacer::Pacer;
-use super::reading::Reader;
-use super::recorder::Recorder;
+use super::gathered::Batch;
+use super::gathering::{Breadth, Gatherer};
+use super::reader::Reader;
 use super::roster::Roster;
 use super::spool::Spool;
-use super::transport::Transport;
 use crate::core::{Outcome, Problem};
+use crate::engine::apply::Interrupt;
+use crate::engine::bounds::Bounds;
+use crate::engine::ends::{LaneEnd, Stopped};
+use crate::engine::event::{Event, Observer, Work};
+use crate::engine::exchanger::Clock;
+use crate::engine::lane::Lane;
+use crate::engine::pacer::Pacer;
+use crate::engine::recorder::Recorder;
+use crate::engine::transport::Transport;
 
 /// One lane whose records are to be read.
 pub struct ReadLane<T> {
