@@ -4,20 +4,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::runtime::Runtime;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::config::{LaneConfig, variable};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::secrets::Secrets;
 use super::session::Session;
+use crate::core::{Compare, FieldPath, Secret};
 use crate::engine::Lane;
-use crate::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport};
+use crate::http::{ATTEMPT_TIMEOUT, Credentials, LaneSettings, LaneTransport, TokenKeeper};
 use crate::provider::{Provider, Scheme};
 use crate::sandbox::{
     Credentials as Played, Faults, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
 };
+use crate::store::TokenFile;
 
 /// The runtime on which lanes and the sandbox work.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
@@ -28,11 +31,20 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     built.map_err(|error| Failure::new(ExitCode::Error, error))
 }
 
+/// What becomes of refresh tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tokens {
+    /// They are kept beside the state for the next run.
+    Kept,
+    /// They end with the command, which writes nothing.
+    Forgotten,
+}
+
 /// Where lanes send.
 #[derive(Debug)]
 pub(super) enum Destination {
-    /// The providers.
-    Providers,
+    /// The providers, and whether their refresh tokens are kept between runs.
+    Providers(Tokens),
     /// The sandbox in this process.
     Sandbox(Box<Running>),
 }
@@ -41,7 +53,8 @@ impl Destination {
     /// Starts the sandbox where it was asked for, with the records of earlier
     /// runs.
     pub(super) fn open(session: &Session, runtime: &Runtime) -> Result<Self, Failure> {
-        Self::start(session, runtime, Some(session.sandbox_records()))
+        let records = Some(session.sandbox_records());
+        Self::start(session, runtime, records, Tokens::Kept)
     }
 
     /// Starts the sandbox where it was asked for. It keeps nothing, and under
@@ -49,16 +62,18 @@ impl Destination {
     pub(super) fn open_to_read(session: &Session, runtime: &Runtime) -> Result<Self, Failure> {
         let fresh = session.asked.sandbox.fresh;
         let records = (!fresh).then(|| session.sandbox_records());
-        Self::start(session, runtime, records.filter(|path| path.exists()))
+        let records = records.filter(|path| path.exists());
+        Self::start(session, runtime, records, Tokens::Forgotten)
     }
 
     fn start(
         session: &Session,
         runtime: &Runtime,
         records: Option<PathBuf>,
+        tokens: Tokens,
     ) -> Result<Self, Failure> {
         if !session.asked.sandbox.sandbox {
-            return Ok(Self::Providers);
+            return Ok(Self::Providers(tokens));
         }
         let sandbox = start_sandbox(session, runtime, 0, Faults::default(), records)?;
         Ok(Self::Sandbox(Box::new(sandbox)))
@@ -67,7 +82,7 @@ impl Destination {
     /// What stands in for a lane's base URL.
     pub(super) fn base_url(&self, lane: &str) -> Option<String> {
         match self {
-            Self::Providers => None,
+            Self::Providers(_) => None,
             Self::Sandbox(sandbox) => Some(sandbox.base_url(lane)),
         }
     }
@@ -134,6 +149,7 @@ pub(super) fn transports(
     destination: &Destination,
     lanes: &[&Arc<Lane>],
 ) -> Result<Vec<LaneTransport>, Failure> {
+    let kept = token_file(session, destination, lanes)?;
     let mut transports = Vec::new();
     let mut missing = Vec::new();
     for lane in lanes {
@@ -144,10 +160,10 @@ pub(super) fn transports(
             .find(|config| config.name == lane.name);
         let secrets = match (destination, config) {
             (Destination::Sandbox(sandbox), _) => Ok(played(sandbox, &lane.name)),
-            (Destination::Providers, Some(config)) => fetch(config),
-            (Destination::Providers, None) => Ok(Secrets::default()),
+            (Destination::Providers(_), Some(config)) => fetch(config),
+            (Destination::Providers(_), None) => Ok(Secrets::default()),
         };
-        match secrets.and_then(|secrets| transport(lane, secrets)) {
+        match secrets.and_then(|secrets| transport(lane, secrets, kept.as_ref())) {
             Ok(transport) => transports.push(transport),
             Err(failure) => missing.push(failure.during(format!("provider {}", lane.name))),
         }
@@ -185,18 +201,27 @@ fn played(sandbox: &Running, lane: &str) -> Secrets {
     }
 }
 
-fn transport(lane: &Lane, secrets: Secrets) -> Result<LaneTransport, Failure> {
+fn transport(
+    lane: &Lane,
+    secrets: Secrets,
+    tokens: Option<&Arc<TokenFile>>,
+) -> Result<LaneTransport, Failure> {
     let base_url = lane.settings.get("base_url").unwrap_or_default().to_owned();
     let settings = LaneSettings {
         base_url,
-        credentials: credentials(&lane.provider, lane, secrets)?,
+        credentials: credentials(&lane.provider, lane, secrets, tokens)?,
         timeout: ATTEMPT_TIMEOUT,
         concurrency: usize::try_from(lane.limits.concurrency).unwrap_or(1),
     };
     LaneTransport::new(settings).map_err(|error| Failure::new(ExitCode::Config, error))
 }
 
-fn credentials(provider: &Provider, lane: &Lane, secrets: Secrets) -> Result<Credentials, Failure> {
+fn credentials(
+    provider: &Provider,
+    lane: &Lane,
+    secrets: Secrets,
+    tokens: Option<&Arc<TokenFile>>,
+) -> Result<Credentials, Failure> {
     let auth = &provider.manifest.auth;
     let lacking = || Failure::say(ExitCode::Config, "its credentials are incomplete");
     match auth.scheme {
@@ -210,12 +235,62 @@ fn credentials(provider: &Provider, lane: &Lane, secrets: Secrets) -> Result<Cre
                 .token_endpoint(&lane.settings)
                 .map_err(|problem| Failure::say(ExitCode::Config, problem.message))?;
             let endpoint = endpoint.ok_or_else(lacking)?;
+            let username = secrets.username.ok_or_else(lacking)?;
+            let account = lane.keeping.key.as_ref().map(|key| {
+                let account = json!([endpoint.url, endpoint.headers, username.expose()]);
+                let path = FieldPath::new(vec!["account".to_owned()]);
+                key.digest(&path, Compare::Exact, &account)
+            });
+            let keeper = tokens.zip(account).map(|(tokens, account)| {
+                let (tokens, account) = (Arc::clone(tokens), account.as_str().to_owned());
+                Arc::new(Keeper { tokens, account }) as Arc<dyn TokenKeeper>
+            });
             Ok(Credentials::OAuth2Password {
                 token_url: endpoint.url,
                 headers: endpoint.headers,
-                username: secrets.username.ok_or_else(lacking)?,
+                username,
                 password: secrets.password.ok_or_else(lacking)?,
+                keeper,
             })
+        }
+    }
+}
+
+/// The file of kept tokens, where a lane logs in and something may be written.
+fn token_file(
+    session: &Session,
+    destination: &Destination,
+    lanes: &[&Arc<Lane>],
+) -> Result<Option<Arc<TokenFile>>, Failure> {
+    let logs_in = |lane: &&&Arc<Lane>| lane.provider.manifest.auth.scheme == Scheme::Oauth2Password;
+    let key = lanes
+        .iter()
+        .find(logs_in)
+        .and_then(|lane| lane.keeping.key.clone());
+    match (destination, key) {
+        (Destination::Providers(Tokens::Kept), Some(key)) => {
+            let file = TokenFile::open(&session.state_path(), key)?;
+            Ok(Some(Arc::new(file)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Keeps the tokens of one account in the file.
+struct Keeper {
+    tokens: Arc<TokenFile>,
+    account: String,
+}
+
+impl TokenKeeper for Keeper {
+    fn kept(&self) -> Option<Secret> {
+        self.tokens.kept(&self.account)
+    }
+
+    fn keep(&self, refresh: Option<&Secret>) {
+        // A token that is not kept costs the next run a login, no more.
+        if let Err(error) = self.tokens.keep(&self.account, refresh) {
+            warn!("A refresh token cannot be kept: {error}. The next run logs in anew.");
         }
     }
 }

@@ -43,6 +43,14 @@ impl fmt::Debug for Secret {
 #[serde(transparent)]
 pub struct Digest(String);
 
+impl Digest {
+    /// The digest in hex.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The key under which values are digested and sealed: 32 bytes.
 #[derive(Clone)]
 pub struct Key([u8; 32]);

@@ -37,7 +37,19 @@ pub enum Credentials {
         username: Secret,
         /// The password.
         password: Secret,
+        /// Who keeps the refresh token between runs, where someone does.
+        keeper: Option<Arc<dyn TokenKeeper>>,
     },
+}
+
+/// Keeps an account's refresh token between runs: a login with the password
+/// ends the one before it, and may be watched.
+pub trait TokenKeeper: Send + Sync {
+    /// The token kept last.
+    fn kept(&self) -> Option<Secret>;
+    /// Keeps a newer one, or none; durable when it returns. It is called before
+    /// what came with the token is used.
+    fn keep(&self, refresh: Option<&Secret>);
 }
 
 impl fmt::Debug for Credentials {
@@ -132,9 +144,11 @@ impl Authorizer {
                 headers,
                 username,
                 password,
-            } => Ok(Self::OAuth2(Box::new(OAuth2::new(
-                &token_url, &headers, username, password,
-            )?))),
+                keeper,
+            } => {
+                let oauth2 = OAuth2::new(&token_url, &headers, username, password, keeper)?;
+                Ok(Self::OAuth2(Box::new(oauth2)))
+            }
         }
     }
 

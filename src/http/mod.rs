@@ -9,7 +9,7 @@ mod client;
 mod oauth2;
 mod origin;
 
-pub use auth::Credentials;
+pub use auth::{Credentials, TokenKeeper};
 pub use client::{ATTEMPT_TIMEOUT, LaneSettings, LaneTransport};
 pub use origin::OriginError;
 

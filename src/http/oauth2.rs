@@ -1,7 +1,8 @@
 //! The OAuth 2.0 password grant: tokens are obtained when first needed and renewed
 //! when refused.
 //!
-//! Tokens live in memory only. A refused token is renewed once, by the refresh
+//! Access tokens live in memory only; a refresh token goes to its keeper before
+//! what came with it is used. A refused token is renewed once, by the refresh
 //! token, or by the password if that fails. A token that is refused straight
 //! after its renewal ends it: a 401 may also mean that the account lacks a
 //! right, which no number of tokens mends.
@@ -16,7 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::form_urlencoded::Serializer;
 
-use super::auth::{Pass, Standing, bearer};
+use super::auth::{Pass, Standing, TokenKeeper, bearer};
 use super::client::exchange;
 use super::{HttpError, origin};
 use crate::core::{NoResponse, Response, Secret};
@@ -31,6 +32,7 @@ pub(super) struct OAuth2 {
     headers: HeaderMap,
     username: Secret,
     password: Secret,
+    keeper: Option<Arc<dyn TokenKeeper>>,
     /// Held while a token is asked for, which makes one request of all callers
     /// who wait for the same token.
     tokens: Mutex<Tokens>,
@@ -85,7 +87,12 @@ impl OAuth2 {
         headers: &[(String, String)],
         username: Secret,
         password: Secret,
+        keeper: Option<Arc<dyn TokenKeeper>>,
     ) -> Result<Self, HttpError> {
+        let tokens = Tokens {
+            refresh: keeper.as_ref().and_then(|keeper| keeper.kept()),
+            ..Tokens::default()
+        };
         Ok(Self {
             token_url: origin::parse(token_url).map_err(|problem| HttpError::Origin {
                 setting: "token_url",
@@ -94,7 +101,8 @@ impl OAuth2 {
             headers: token_headers(headers)?,
             username,
             password,
-            tokens: Mutex::new(Tokens::default()),
+            keeper,
+            tokens: Mutex::new(tokens),
         })
     }
 
@@ -158,13 +166,26 @@ impl OAuth2 {
             grant = self.ask(client, &form).await;
         }
         if matches!(grant, Grant::Refused) {
-            tokens.refresh = None;
+            // What was refused is worth nothing to the next run either.
+            if let (Some(_), Some(keeper)) = (tokens.refresh.take(), &self.keeper) {
+                keeper.keep(None);
+            }
             let form = [
                 ("grant_type", "password"),
                 ("username", self.username.expose()),
                 ("password", self.password.expose()),
             ];
             grant = self.ask(client, &form).await;
+        }
+        if let (
+            Grant::Given {
+                refresh: Some(refresh),
+                ..
+            },
+            Some(keeper),
+        ) = (&grant, &self.keeper)
+        {
+            keeper.keep(Some(refresh));
         }
         tokens.keep(grant)
     }

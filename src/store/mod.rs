@@ -20,6 +20,7 @@ mod lock;
 mod open;
 mod run;
 mod snapshot;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +39,7 @@ pub use keyfile::{digest_key, existing_key, key_path};
 pub use lock::{Holder, Lock};
 pub use run::{LastGood, RunRow};
 pub use snapshot::{SnapshotReader, SnapshotRow};
+pub use tokens::TokenFile;
 
 /// An open state.
 pub struct Store {

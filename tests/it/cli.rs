@@ -16,3 +16,4 @@ mod secrecy;
 mod selection;
 mod signals;
 mod snapshot;
+mod tokens;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, NoResponse, Request, Secret};
 use clientsync::engine::{Generation, Renewal, Transport};
-use clientsync::http::{Credentials, LaneTransport};
+use clientsync::http::{Credentials, LaneTransport, TokenKeeper};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ pub(crate) fn password_grant(token_url: String) -> Credentials {
         headers: vec![("client_id".into(), "clientsync".into())],
         username: Secret::new("ann+x@example.com".into()),
         password: Secret::new(format!("{CANARY} &=%\u{e9}")),
+        keeper: None,
     }
 }
 
@@ -279,4 +280,77 @@ async fn a_throttled_token_endpoint_is_left_alone() {
         );
     }
     assert_eq!(server.hits().len(), 1);
+}
+
+/// A keeper in memory, which notes how many requests had been seen when it was
+/// called.
+struct Keeper {
+    token: Mutex<Option<String>>,
+    calls: Mutex<Vec<(Option<String>, usize)>>,
+    seen: Arc<AtomicU32>,
+}
+
+impl TokenKeeper for Keeper {
+    fn kept(&self) -> Option<Secret> {
+        self.token.lock().unwrap().clone().map(Secret::new)
+    }
+
+    fn keep(&self, refresh: Option<&Secret>) {
+        let token = refresh.map(|token| token.expose().to_owned());
+        let seen = self.seen.load(Ordering::SeqCst) as usize;
+        self.calls.lock().unwrap().push((token.clone(), seen));
+        *self.token.lock().unwrap() = token;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_kept_before_what_came_with_it_is_used() {
+    let seen = Arc::new(AtomicU32::new(0));
+    let used = Arc::clone(&seen);
+    // Every access token is good once.
+    let once = Mutex::new(HashSet::new());
+    let server = token_server(move |hit| {
+        used.fetch_add(1, Ordering::SeqCst);
+        let token = hit.header("authorization").unwrap().to_owned();
+        let status = if once.lock().unwrap().insert(token) {
+            200
+        } else {
+            401
+        };
+        Answer::reply(status, "{}")
+    })
+    .await;
+    let keeper = Arc::new(Keeper {
+        token: Mutex::new(Some("r0".to_owned())),
+        calls: Mutex::default(),
+        seen,
+    });
+    let Credentials::OAuth2Password {
+        token_url,
+        headers,
+        username,
+        password,
+        ..
+    } = password_grant(server.url("/token"))
+    else {
+        panic!("a password grant");
+    };
+    let credentials = Credentials::OAuth2Password {
+        token_url,
+        headers,
+        username,
+        password,
+        keeper: Some(Arc::clone(&keeper) as Arc<dyn TokenKeeper>),
+    };
+    let lane = LaneTransport::new(settings(server.url(""), credentials)).unwrap();
+    assert_eq!(status(&lane, get(server.url("/x"))).await.0, 200);
+    let (refused, generation) = status(&lane, get(server.url("/x"))).await;
+    assert_eq!(refused, 401);
+    assert_eq!(lane.renew(generation).await, Renewal::Renewed);
+    assert_eq!(status(&lane, get(server.url("/x"))).await.0, 200);
+    // The run begins with what the last one kept, and no password is sent.
+    let refresh = |n| format!("grant_type=refresh_token&refresh_token=r{n}");
+    assert_eq!(asked(&server), [refresh(0), refresh(1)]);
+    let kept = |n: u32, seen| (Some(format!("r{n}")), seen);
+    assert_eq!(*keeper.calls.lock().unwrap(), [kept(1, 0), kept(2, 2)]);
 }

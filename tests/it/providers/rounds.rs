@@ -158,6 +158,7 @@ fn credentials(provider: &Provider, at: &Running, base_url: &str) -> Credentials
             headers: vec![("client_id".to_owned(), "clientsync".to_owned())],
             username,
             password,
+            keeper: None,
         },
     }
 }

@@ -103,6 +103,7 @@ fn reader(at: &Running, provider: &Arc<Provider>) -> Reader<LaneTransport> {
                 headers: endpoint.headers,
                 username: copy(&username),
                 password: copy(&password),
+                keeper: None,
             }
         }
     };

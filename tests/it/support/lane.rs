@@ -240,6 +240,7 @@ pub(crate) fn transport(lane: &Lane) -> LaneTransport {
                 headers: endpoint.headers,
                 username: secret("ada.admin@example.com"),
                 password: secret("p&w=1"),
+                keeper: None,
             }
         }
     };
