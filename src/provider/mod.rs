@@ -4,6 +4,7 @@
 //! Everything here is pure: the same files and the same input give the same
 //! output. No provider has code of its own.
 
+mod allowance;
 mod builtin;
 mod catalog;
 mod check;
@@ -24,6 +25,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+pub use allowance::{Allowance, allowances};
 pub use catalog::{Catalog, ProviderFiles};
 pub use coerce::coerce;
 pub use contract::{Checked, Contract, LeafRules};

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Provider;
+use super::allowance::allowances;
 use super::manifest::{Condition, ErrorsShape, Rule, Then};
 use super::paging::Position;
 use crate::core::{Json, Response};
@@ -108,10 +109,16 @@ impl Provider {
             .iter()
             .find(|rule| matches(rule, response, body.as_ref()))
         {
-            return by_rule(rule, retry_after(response, now), refusal);
+            return by_rule(rule, asked_wait(response, now), refusal);
         }
         match response.status {
             200..=299 => self.judge_success(response.status, body.as_ref(), asked, refusal),
+            // Only these two are about how much is asked; a 503 with an empty
+            // quota may have been applied all the same.
+            403 | 429 if is_used_up(response, now) => Answer::Throttled {
+                wait: asked_wait(response, now),
+                refusal,
+            },
             status => default_tail(status, retry_after(response, now), refusal),
         }
     }
@@ -332,6 +339,23 @@ fn default_tail(status: u16, asked_wait: Option<Duration>, refusal: Refusal) -> 
     }
 }
 
+/// The wait that an answer asks for: by `Retry-After`, or else until there is
+/// something left of a quota that is used up.
+fn asked_wait(response: &Response, now: Timestamp) -> Option<Duration> {
+    retry_after(response, now).or_else(|| {
+        let used_up = allowances(response, now).into_iter();
+        used_up
+            .filter(|allowance| allowance.left == 0)
+            .filter_map(|allowance| allowance.reset)
+            .max()
+    })
+}
+
+fn is_used_up(response: &Response, now: Timestamp) -> bool {
+    let allowances = allowances(response, now);
+    allowances.iter().any(|allowance| allowance.left == 0)
+}
+
 /// The wait that `Retry-After` asks for (RFC 9110 section 10.2.3): seconds or a
 /// date, the longest where there are several; a date that has passed is zero.
 /// What is neither counts as absent.
@@ -357,7 +381,7 @@ fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
         .max()
 }
 
-fn http_date(value: &str) -> Option<Timestamp> {
+pub(super) fn http_date(value: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(value.trim()).ok()?).ok()
 }
 

@@ -59,6 +59,25 @@ fn a_200_that_says_no_is_a_reject() {
 }
 
 #[test]
+fn a_refusal_with_nothing_left_of_a_quota_is_a_throttle_until_there_is_more() {
+    let left = |left| ("x-ratelimit-remaining", left);
+    let reset = ("x-ratelimit-reset", "40");
+    for status in [403, 429] {
+        let used_up = answer("placio", status, &[left("0"), reset], "{}");
+        assert_eq!(wait_of(used_up), Some(Duration::from_secs(40)));
+        assert_eq!(wait_of(answer("placio", status, &[left("0")], "{}")), None);
+        let headers = [left("0"), reset, ("retry-after", "7")];
+        let asked = answer("placio", status, &headers, "{}");
+        assert_eq!(wait_of(asked), Some(Duration::from_secs(7)));
+    }
+    let plenty = answer("placio", 403, &[left("9"), reset], "{}");
+    assert!(matches!(plenty, Answer::Rejected(_)));
+    // It says nothing of whether the update was applied.
+    let failed = answer("placio", 503, &[left("0"), reset], "{}");
+    assert!(matches!(failed, Answer::Transient(_)));
+}
+
+#[test]
 fn a_409_is_a_throttle_only_with_its_header() {
     assert_eq!(
         wait_of(answer("nexudus", 409, &[("retry-after", "1")], "")),
