@@ -13,7 +13,7 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::lanes::{Destination, transports};
 use super::planning::with_source;
-use super::sending::sent_today;
+use super::sending::ledger;
 use super::session::{Opened, Session};
 use crate::core::{LeftOut, LeftOutReason, Note, Outcome, SkipReason};
 use crate::engine::{Lane, LookFor, Pacer, PlanWriter, ReadLane, Roster};
@@ -54,11 +54,11 @@ pub(super) fn read_lanes(
     let transports = transports(session, destination, &lanes)?;
     let mut ready = Vec::new();
     for ((lane, transport), roster) in lanes.into_iter().zip(transports).zip(rosters) {
-        let sent = sent_today(store, &lane.name)?;
+        let ledger = ledger(store, lane)?;
         ready.push(ReadLane {
             lane: Arc::clone(lane),
             transport,
-            pacer: Pacer::new(&lane.limits, session.tps_limit(), sent),
+            pacer: Pacer::new(&lane.limits, session.tps_limit(), &ledger),
             bounds: session.bounds(None),
             roster,
             spool: tempfile().map_err(|error| Failure::new(ExitCode::Io, error))?,

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use super::clock;
@@ -18,11 +17,9 @@ use super::lanes::{Destination, transports};
 use super::planning::Planned;
 use super::session::Session;
 use super::signals::Signals;
-use crate::engine::{
-    ApplyLane, Lane, LaneEnd, Observer, Recorder, SentToday, Stop, Stopped, apply,
-};
+use crate::engine::{ApplyLane, Lane, LaneEnd, Ledger, Observer, Recorder, Stop, Stopped, apply};
 use crate::http::LaneTransport;
-use crate::store::{Counted, OpenRun, Store, StoreError};
+use crate::store::{OpenRun, Store, StoreError};
 
 /// How long a run may take where nobody says otherwise.
 const RUN_TIME: Duration = Duration::from_secs(6 * 3600);
@@ -73,7 +70,7 @@ pub(super) fn make_ready(
             lane: Arc::clone(lane),
             transport,
             tps_limit: session.tps_limit(),
-            sent_today: sent_today(Some(store), &lane.name)?,
+            ledger: ledger(Some(store), lane)?,
             bounds: session.bounds(Some(RUN_TIME)),
             counts: counts(lane),
             plan: Box::new(BufReader::new(plan)),
@@ -125,25 +122,11 @@ pub(super) fn exit_of(stopped: &Stopped) -> Option<ExitCode> {
     })
 }
 
-/// What earlier runs sent to a lane since the UTC day began.
-pub(super) fn sent_today(store: Option<&Store>, lane: &str) -> Result<SentToday, Failure> {
-    let Some(store) = store else {
-        return Ok(SentToday::default());
-    };
-    let midnight = midnight(clock::now());
-    let sent = |counted| {
-        store
-            .requests_since(lane, midnight, counted)
-            .map(|sent| u64::try_from(sent.len()).unwrap_or(u64::MAX))
-    };
-    Ok(SentToday {
-        requests: sent(Counted::Requests)?,
-        writes: sent(Counted::Writes)?,
-    })
-}
-
-/// When the UTC day began: quotas of a day count from there.
-fn midnight(now: Timestamp) -> Timestamp {
-    const DAY: i64 = 86_400;
-    Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now)
+/// What earlier runs sent to a lane that still counts.
+pub(super) fn ledger(store: Option<&Store>, lane: &Lane) -> Result<Ledger, Failure> {
+    let now = clock::now();
+    match store {
+        Some(store) => Ok(Ledger::read(store, &lane.name, &lane.limits, now)?),
+        None => Ok(Ledger::empty(now)),
+    }
 }

@@ -15,7 +15,7 @@ use super::ends::{LaneEnd, Stopped};
 use super::event::{Event, Observer, Work};
 use super::exchanger::{Clock, Means};
 use super::lane::Lane;
-use super::pacer::{Pacer, SentToday};
+use super::pacer::{Ledger, Pacer};
 use super::plan_file::{PlanFileError, PlanReader, open_update};
 use super::recorder::Recorder;
 use super::transport::Transport;
@@ -30,8 +30,8 @@ pub struct ApplyLane<T> {
     pub transport: T,
     /// A rate of the user, lower than the lane's limits.
     pub tps_limit: Option<f64>,
-    /// What earlier runs sent today.
-    pub sent_today: SentToday,
+    /// What earlier runs sent that still counts.
+    pub ledger: Ledger,
     /// How far it may go in this run.
     pub bounds: Bounds,
     /// The counts of the plan.
@@ -119,7 +119,7 @@ async fn run_lane<T: Transport + 'static>(
     let permits = Arc::new(Semaphore::new(
         usize::try_from(lane.lane.limits.concurrency.max(1)).unwrap_or(1),
     ));
-    let pacer = Pacer::new(&lane.lane.limits, lane.tps_limit, lane.sent_today);
+    let pacer = Pacer::new(&lane.lane.limits, lane.tps_limit, &lane.ledger);
     let means = Means {
         lane: lane.lane,
         transport: lane.transport,

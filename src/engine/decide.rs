@@ -19,7 +19,7 @@ const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
 /// The pause after a throttle answer that names no time, before doubling.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause that a run waits out.
-const PAUSE_CAP: Duration = Duration::from_secs(300);
+pub(super) const PAUSE_CAP: Duration = Duration::from_secs(300);
 /// How many pauses in a row a run waits out.
 const PAUSES: u32 = 20;
 

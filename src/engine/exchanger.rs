@@ -20,11 +20,11 @@ use super::ends::Stopped;
 use super::event::{Event, Observer};
 use super::journey::{Seen, Tries, refusal_of, words_of};
 use super::lane::Lane;
-use super::pacer::Pacer;
+use super::pacer::{Ending, Pacer, Turn};
 use super::recorder::{NotRecorded, Recorder};
 use super::transport::{Generation, Renewal, Transport};
 use crate::core::{Exchange, FieldPath, Json, Outcome, RecordKey, Request, Response, sha256_hex};
-use crate::provider::{Asked, Refusal};
+use crate::provider::{self, Asked, Refusal, allowances};
 use crate::store::{Answer, AttemptResult, Entry, Intent};
 
 /// Where the time and the jitter come from; the command line gives the real
@@ -199,7 +199,7 @@ impl<T: Transport> Exchanger<T> {
             fields,
             hide,
         } = question;
-        let place = self.wait_for_turn(asked).await?;
+        let (place, turn) = self.wait_for_turn(asked).await?;
         let number = self.next_number();
         let n = tries.count(asked);
         let intent = Intent {
@@ -220,6 +220,7 @@ impl<T: Transport> Exchanger<T> {
         self.last_look(number).await?;
         place.used();
         self.count_request(n > 1);
+        let sent = self.now();
         let (Exchange { result, took }, generation) = self.with.transport.send(request).await;
         let response = result.as_ref().ok().cloned();
         let came = match result {
@@ -229,6 +230,7 @@ impl<T: Transport> Exchanger<T> {
             }
             Err(nothing) => Came::Nothing(nothing),
         };
+        self.after(turn, &came, response.as_ref());
         let seen = response.as_ref().map(Seen::of).unwrap_or_default();
         let action = decide(
             Attempt {
@@ -252,6 +254,7 @@ impl<T: Transport> Exchanger<T> {
             message: refusal_of(&action)
                 .map(|refusal| refusal.message.clone())
                 .or_else(|| words_of(&came)),
+            sent,
             took,
         };
         match (action, response) {
@@ -305,7 +308,7 @@ impl<T: Transport> Exchanger<T> {
             }
             Action::Pause(wait) => {
                 // Everyone waits from now on, not from when it is recorded.
-                self.pause(wait);
+                self.pause(wait, "provider asked");
                 self.record(vec![Entry::Answer(answer)]).await?;
                 Ok(Reached::Again)
             }
@@ -336,10 +339,7 @@ impl<T: Transport> Exchanger<T> {
 
     /// How many throttle answers the lane got in a row, this one included.
     fn throttles_after(&self, came: &Came, answered: bool) -> u32 {
-        let asked_to_wait = matches!(
-            came,
-            Came::Answer(crate::provider::Answer::Throttled { .. })
-        );
+        let asked_to_wait = matches!(came, Came::Answer(provider::Answer::Throttled { .. }));
         if asked_to_wait {
             return self.throttles.fetch_add(1, Ordering::Relaxed) + 1;
         }
@@ -350,18 +350,34 @@ impl<T: Transport> Exchanger<T> {
     }
 
     /// Waits for the lane's pauses and its pace; gives the request its place in
-    /// the budget.
-    async fn wait_for_turn(&self, asked: Asked) -> Result<Place<'_>, LaneStopped> {
+    /// the budget, and its turn.
+    async fn wait_for_turn(&self, asked: Asked) -> Result<(Place<'_>, Turn<'_>), LaneStopped> {
         self.wait_while_paused().await?;
         let place = self.unless_ended(self.places.take()).await?;
         let place = place.map_err(|bound| self.reached(bound))?;
         let admitted = self.unless_ended(self.with.pacer.admit(asked)).await?;
-        admitted.map_err(|_| {
-            let why = "the provider's requests of this UTC day are used up".to_owned();
+        let turn = admitted.map_err(|day| {
+            let why = format!(
+                "the provider's requests of this UTC day are used up; the next begins at {}",
+                day.until
+            );
             self.stop(Stopped::Provider(Stop::Deferred, why));
             LaneStopped
         })?;
-        Ok(place)
+        Ok((place, turn))
+    }
+
+    /// What an exchange means for the pace, whatever it means for the row.
+    fn after(&self, turn: Turn<'_>, came: &Came, response: Option<&Response>) {
+        let told = response.map(|response| allowances(response, self.now()));
+        if let Some(wait) = self.with.pacer.heed(&told.unwrap_or_default()) {
+            self.pause(wait, "its quota is used up");
+        }
+        turn.end(match (came, response) {
+            (Came::Answer(provider::Answer::Throttled { .. }), _) => Ending::Throttled,
+            (_, Some(_)) => Ending::Answered,
+            (_, None) => Ending::Unanswered,
+        });
     }
 
     async fn wait_while_paused(&self) -> Result<(), LaneStopped> {
@@ -389,13 +405,14 @@ impl<T: Transport> Exchanger<T> {
             status: None,
             provider_request_id: None,
             message: Some("not sent: the lane had ended".to_owned()),
+            sent: self.now(),
             took: Duration::ZERO,
         };
         self.record(vec![Entry::Answer(never_sent)]).await?;
         Err(stopped)
     }
 
-    fn pause(&self, wait: Duration) {
+    fn pause(&self, wait: Duration, reason: &'static str) {
         let until = Instant::now() + wait;
         {
             let mut paused = lock(&self.paused_until);
@@ -404,7 +421,7 @@ impl<T: Transport> Exchanger<T> {
         self.observe(Event::Paused {
             lane: self.lane().name.clone(),
             wait,
-            reason: "provider asked",
+            reason,
         });
     }
 

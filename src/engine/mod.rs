@@ -36,7 +36,7 @@ pub use event::{Event, Observer, Silent, Work};
 pub use exchanger::Clock;
 pub use guards::{Guards, Limit, Rows, judge_rows};
 pub use lane::{Digests, IdColumn, Keeping, Lane, Matching};
-pub use pacer::{DayUsedUp, Pacer, SentToday};
+pub use pacer::{DayUsedUp, Ending, Ledger, MARGIN, Pacer, Turn};
 pub use periods::Periods;
 pub use plan_file::{
     PlanEnds, PlanFileError, PlanReader, PlanWriter, Sealing, open_update, verify,

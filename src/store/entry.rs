@@ -97,7 +97,7 @@ pub struct Intent {
     pub n: u32,
     /// The method; GET is a read.
     pub method: Method,
-    /// When it is sent.
+    /// When it was written; the request leaves a little later.
     pub at: Timestamp,
     /// SHA-256 of the body.
     pub body_sha256: Option<String>,
@@ -118,6 +118,8 @@ pub struct Answer {
     pub provider_request_id: Option<String>,
     /// What the provider said, sanitised.
     pub message: Option<String>,
+    /// When the request left.
+    pub sent: Timestamp,
     /// From the first byte sent to the last byte read.
     pub took: Duration,
 }

@@ -82,6 +82,10 @@ pub struct AttemptRow {
     pub took: Option<Duration>,
 }
 
+/// How long after its intent a request may still be answered, in microseconds:
+/// the longest pause that a run waits out, and an attempt's timeout, with room.
+const LONGEST_EXCHANGE: i64 = 600_000_000;
+
 /// Which requests of the ledger count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
@@ -171,29 +175,50 @@ impl Store {
         )
     }
 
-    /// When the lane's requests since `since` (included) were sent, oldest
-    /// first, of whatever run: quotas hold across restarts. An intent counts
-    /// even where nothing tells whether it was sent.
+    /// Until when each of the lane's latest requests may have arrived, newest
+    /// first, of whatever run: quotas hold across restarts. At most `at_most`
+    /// are told, and only those that may have arrived since `since` (included).
+    ///
+    /// An answer proves that its request had arrived. An intent without one may
+    /// have been sent at any time before its run died, so it counts as late as
+    /// it can: runs never overlap, which bounds it by the next run's beginning,
+    /// and by `now` where there is none. The same bound tames times from a clock
+    /// that was ahead: they are never later than what came after them.
     pub fn requests_since(
         &self,
         lane: &str,
-        since: Timestamp,
+        (since, now): (Timestamp, Timestamp),
         counted: Counted,
+        at_most: u32,
     ) -> Result<Vec<Timestamp>, StoreError> {
         let Some(lane_id) = self.lanes.get(lane) else {
             return Ok(Vec::new());
         };
+        // A window of minutes reads minutes of the ledger, by its index.
         let mut statement = self.connection.prepare_cached(
-            "SELECT started FROM attempt
-             WHERE lane_id = ?1 AND started >= ?2 AND (?3 OR method <> 'GET') ORDER BY started",
+            "WITH bound AS (SELECT rid, min(started) OVER (ORDER BY rid
+                            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS at FROM run)
+             SELECT min(coalesce(attempt.started + (duration_ms + 1) * 1000, ?3),
+                        coalesce(bound.at, ?3), ?3) AS arrived
+             FROM attempt JOIN bound ON bound.rid = run_rid
+             WHERE lane_id = ?1 AND started >= ?2 - ?6 AND (?4 OR method <> 'GET')
+               AND arrived >= ?2
+             ORDER BY arrived DESC LIMIT ?5",
         )?;
         let reads = counted == Counted::Requests;
-        let mut rows = statement.query(params![lane_id, micros(since), reads])?;
-        let mut sent = Vec::new();
+        let mut rows = statement.query(params![
+            lane_id,
+            micros(since),
+            micros(now),
+            reads,
+            at_most,
+            LONGEST_EXCHANGE
+        ])?;
+        let mut arrived = Vec::new();
         while let Some(row) = rows.next()? {
-            sent.push(timestamp(row.get(0)?)?);
+            arrived.push(timestamp(row.get(0)?)?);
         }
-        Ok(sent)
+        Ok(arrived)
     }
 
     fn each_row<E: From<StoreError>>(

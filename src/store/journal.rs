@@ -185,7 +185,7 @@ fn answered(connection: &Connection, run: OpenRun, answer: &Answer) -> Result<()
     let changed = connection
         .prepare_cached(
             "UPDATE attempt SET result = ?3, status = ?4, provider_request_id = ?5, message = ?6,
-                    duration_ms = ?7, open = (method <> 'GET' AND ?3 IN ('in_doubt', 'accepted'))
+                    started = ?7, duration_ms = ?8, open = (method <> 'GET' AND ?3 IN ('in_doubt', 'accepted'))
              WHERE run_rid = ?1 AND request = ?2 AND result IS NULL",
         )?
         .execute(params![
@@ -195,6 +195,7 @@ fn answered(connection: &Connection, run: OpenRun, answer: &Answer) -> Result<()
             answer.status,
             answer.provider_request_id,
             answer.message,
+            micros(answer.sent),
             millis(answer.took),
         ])?;
     if changed == 1 {

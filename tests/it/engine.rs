@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, LaneCounts, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Recorder, Renewal, SentToday, Silent,
+    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Ledger, Recorder, Renewal, Silent,
     Stop, Stopped, Transport, apply,
 };
 use clientsync::store::{RunStart, Store};
+use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -195,7 +196,7 @@ impl Folder {
                 lane: Arc::new(lane),
                 transport,
                 tps_limit: None,
-                sent_today: SentToday::default(),
+                ledger: Ledger::empty(Timestamp::UNIX_EPOCH),
                 bounds: self.bounds,
                 plan: Box::new(Cursor::new(plan.bytes.clone())),
             });

@@ -20,6 +20,8 @@ mod http_tokens;
 #[cfg(test)]
 mod joined_date;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod privacy;

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, Json, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    Bound, Bounds, Clock, Found, Generation, Pacer, ReadEnd, Reader, Recorder, Renewal, SentToday,
+    Bound, Bounds, Clock, Found, Generation, Ledger, Pacer, ReadEnd, Reader, Recorder, Renewal,
     Silent, Stop, Stopped, Transport,
 };
 use clientsync::store::{Counted, RunStart, Store};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -194,7 +195,7 @@ fn bounded(
 ) -> Reader<Remote> {
     let directory = TempDir::new().unwrap();
     let lane = setup(&directory, limits).lanes.pop().unwrap();
-    let pacer = Pacer::new(&lane.limits, None, SentToday::default());
+    let pacer = Pacer::new(&lane.limits, None, &Ledger::empty(Timestamp::UNIX_EPOCH));
     let clock = Clock {
         now: || "2026-01-01T00:00:00Z".parse().unwrap(),
         share: || 0.5,
@@ -517,8 +518,8 @@ async fn a_journal_has_every_request_before_it_leaves() {
     assert_eq!((read.ids().len(), read.end.stopped), (3, None));
     let (store, ended) = recorder.finish().unwrap();
     ended.unwrap();
-    let since = "2025-12-31T00:00:00Z".parse().unwrap();
-    let sent = store.requests_since("crm", since, Counted::Requests);
+    let times = ["2025-12-31T00:00:00Z", "2026-01-02T00:00:00Z"].map(|at| at.parse().unwrap());
+    let sent = store.requests_since("crm", times.into(), Counted::Requests, 9);
     assert_eq!(sent.unwrap().len(), 4);
 }
 

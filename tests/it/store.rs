@@ -124,6 +124,7 @@ fn answer(request: u64, result: AttemptResult) -> Answer {
         status: Some(200),
         provider_request_id: Some(format!("req-{request}")),
         message: None,
+        sent: at(i64::try_from(request).unwrap()),
         took: Duration::from_millis(20),
     }
 }

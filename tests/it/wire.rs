@@ -19,9 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clientsync::core::{LaneCounts, Outcome, Scope};
 use clientsync::engine::{
-    ApplyLane, Bounds, Clock, Interrupt, LaneEnd, Recorder, SentToday, Silent, Stop, Stopped, apply,
+    ApplyLane, Bounds, Clock, Interrupt, LaneEnd, Ledger, Recorder, Silent, Stop, Stopped, apply,
 };
 use clientsync::store::{OutcomeRow, RunStart, Store, StoreError};
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::support::lane::{Setup, transport};
@@ -83,7 +84,7 @@ impl Folder {
             transport: transport(&lane),
             lane: Arc::clone(&lane),
             tps_limit: None,
-            sent_today: SentToday::default(),
+            ledger: Ledger::empty(Timestamp::UNIX_EPOCH),
             bounds: Bounds::default(),
             counts,
             plan: Box::new(Cursor::new(plan.bytes)),

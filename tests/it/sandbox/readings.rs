@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clientsync::core::{Json, Pointer, Secret};
 use clientsync::engine::{
-    Bounds, Clock, Digests, Found, Keeping, Lane, Pacer, ReadEnd, Reader, SentToday, Silent,
+    Bounds, Clock, Digests, Found, Keeping, Lane, Ledger, Pacer, ReadEnd, Reader, Silent,
 };
 use clientsync::http::{Credentials as Secrets, LaneSettings, LaneTransport};
 use clientsync::provider::{Catalog, IdType, Limits, Provider, Scheme, SettingType, Settings};
 use clientsync::sandbox::{
     Credentials, Fault, Faults, Running, Sandbox, SandboxLane, SandboxSettings, Seed, UnknownIds,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const LANE: &str = "crm";
@@ -135,7 +136,7 @@ fn reader(at: &Running, provider: &Arc<Provider>) -> Reader<LaneTransport> {
         now: || "2026-01-01T00:00:00Z".parse().unwrap(),
         share: || 0.0,
     };
-    let pacer = Pacer::new(&limits(), None, SentToday::default());
+    let pacer = Pacer::new(&limits(), None, &Ledger::empty(Timestamp::UNIX_EPOCH));
     let observer = Arc::new(Silent);
     Reader::new(
         Arc::new(lane),

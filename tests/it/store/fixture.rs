@@ -173,7 +173,7 @@ fn dump(store: &Store) -> String {
     }
     for lane in store.lanes() {
         let ledger = store
-            .requests_since(lane, at(0), Counted::Requests)
+            .requests_since(lane, (at(0), at(90)), Counted::Requests, 99)
             .unwrap();
         let mapped = store.mapped_fields(lane).unwrap();
         let blocked = store.blocked_until(lane).unwrap();

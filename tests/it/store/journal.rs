@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use clientsync::core::{LaneCounts, LeftOut, LeftOutReason, Outcome, Problem, Scope, SkipReason};
 use clientsync::store::{
-    AttemptResult, Counted, Entry, Erase, LastGood, RunStart, Store, StoreError,
+    Answer, AttemptResult, Counted, Entry, Erase, LastGood, RunStart, Store, StoreError,
 };
+
+use jiff::Timestamp;
 
 use super::{
     LANE, answer, at, bound, end, intent, key, known, lane, path, planned, read, settled, start,
@@ -220,27 +222,67 @@ fn the_last_good_run_is_whole_sent_and_ended() {
     assert_eq!(newest, ["h", "g"]);
 }
 
+fn begun(run_id: &str, seconds: i64) -> RunStart {
+    RunStart {
+        started: at(seconds),
+        ..start(run_id, 1)
+    }
+}
+
+/// What the ledger tells at a time, newest first, as seconds.
+fn told(store: &Store, since: i64, now: i64, counted: Counted, at_most: u32) -> Vec<f64> {
+    let times = (at(since), at(now));
+    let sent = store.requests_since(LANE, times, counted, at_most).unwrap();
+    let seconds = |sent: &Timestamp| sent.duration_since(at(0)).as_secs_f64();
+    sent.iter().map(seconds).collect()
+}
+
 #[test]
-fn the_ledger_counts_requests_of_every_run() {
+fn the_ledger_tells_until_when_requests_of_every_run_may_have_arrived() {
     let mut store = bound();
-    let run = store.begin(&start("r1", 2)).unwrap();
+    let run = store.begin(&start("r1", 1)).unwrap();
+    let entries = [read(1, "ann"), intent(2, "ann", &["name"])];
+    store.record(run, &entries).unwrap();
+    let answers = [
+        answer(1, AttemptResult::Accepted),
+        Answer {
+            // Its intent was written at 2; it waited, and left at 3.
+            sent: at(3),
+            ..answer(2, AttemptResult::NotApplied)
+        },
+    ];
+    store.record(run, &answers.map(Entry::Answer)).unwrap();
+    // The next run was killed; the one after it began at 8.
+    let run = store.begin(&begun("r2", 4)).unwrap();
+    store.record(run, &[read(5, "bob")]).unwrap();
+    let run = store.begin(&begun("r3", 8)).unwrap();
+    let open = [read(9, "bob"), intent(10, "cyd", &["name"])];
+    store.record(run, &open).unwrap();
+    let all = [20.0, 20.0, 8.0, 3.021, 1.021];
+    assert_eq!(told(&store, 0, 20, Counted::Requests, 9), all);
+    assert_eq!(told(&store, 0, 20, Counted::Writes, 9), [20.0, 3.021]);
+    assert_eq!(told(&store, 3, 20, Counted::Requests, 9), all[..4]);
+    assert_eq!(told(&store, 4, 20, Counted::Requests, 9), all[..3]);
+    assert_eq!(told(&store, 0, 20, Counted::Requests, 2), all[..2]);
+    let nobody = store.requests_since("nobody", (at(0), at(20)), Counted::Requests, 9);
+    assert!(nobody.unwrap().is_empty());
+}
+
+#[test]
+fn times_of_a_clock_that_was_ahead_are_never_later_than_what_came_after_them() {
+    let mut store = bound();
+    let run = store.begin(&begun("r1", 900)).unwrap();
     store
-        .record(run, &[read(1, "ann"), intent(2, "ann", &["name"])])
+        .record(run, &[read(901, "ann"), read(902, "ann")])
         .unwrap();
-    let run = store.begin(&start("r2", 2)).unwrap();
-    store
-        .record(run, &[intent(5, "bob", &["name"]), read(6, "bob")])
-        .unwrap();
-    let sent = |since, counted| store.requests_since(LANE, at(since), counted).unwrap();
-    assert_eq!(sent(0, Counted::Requests), [at(1), at(2), at(5), at(6)]);
-    assert_eq!(sent(0, Counted::Writes), [at(2), at(5)]);
-    assert_eq!(sent(5, Counted::Requests), [at(5), at(6)]);
-    assert!(
-        store
-            .requests_since("nobody", at(0), Counted::Requests)
-            .unwrap()
-            .is_empty()
-    );
+    let answered = [901, 902].map(|n| Entry::Answer(answer(n, AttemptResult::Accepted)));
+    store.record(run, &answered).unwrap();
+    // Set right, the clock says 20: they were sent just now, at the latest.
+    assert_eq!(told(&store, 10, 20, Counted::Requests, 9), [20.0, 20.0]);
+    // A run that began at 21 shows that they were sent before that.
+    store.begin(&begun("r2", 21)).unwrap();
+    assert_eq!(told(&store, 15, 30, Counted::Requests, 9), [21.0, 21.0]);
+    assert!(told(&store, 22, 30, Counted::Requests, 9).is_empty());
 }
 
 #[test]
@@ -343,13 +385,8 @@ fn erasing_a_client_keeps_the_counts_and_the_ledger() {
     let before = store.run("r1").unwrap();
     assert_eq!(store.erase(Erase::Key(&key("ann"))).unwrap(), 1);
     assert_eq!(store.run("r1").unwrap(), before);
-    assert_eq!(
-        store
-            .requests_since(LANE, at(0), Counted::Requests)
-            .unwrap()
-            .len(),
-        4
-    );
+    let sent = store.requests_since(LANE, (at(0), at(90)), Counted::Requests, 9);
+    assert_eq!(sent.unwrap().len(), 4);
     let mut keys = Vec::new();
     store
         .attempts("r1", |row| {
