@@ -15,8 +15,9 @@
 //! they differ widely, nothing is given back, and then it holds whatever
 //! happens. A request that was never answered is taken to have arrived by the
 //! time it was given up. A day is a day of UTC by our clock. Nothing is
-//! guaranteed of requests that do not come through here: tokens, and what
-//! another program sends under the same account.
+//! guaranteed of requests that do not come through here (those for tokens, and
+//! another program's under the same account), nor of those of an earlier command
+//! that kept no journal.
 //!
 //! It runs on tokio's clock, which tests pause and no one sets: the time of day
 //! is read once, when the run begins.
