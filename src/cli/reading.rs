@@ -55,11 +55,14 @@ pub(super) fn read_lanes(
     let mut ready = Vec::new();
     for ((lane, transport), roster) in lanes.into_iter().zip(transports).zip(rosters) {
         let ledger = ledger(store, lane)?;
+        let not_before = store
+            .map(|store| store.blocked_until(&lane.name))
+            .transpose()?;
         ready.push(ReadLane {
             lane: Arc::clone(lane),
             transport,
             pacer: Pacer::new(&lane.limits, session.tps_limit(), &ledger),
-            bounds: session.bounds(None),
+            bounds: session.bounds(None, not_before.flatten()),
             roster,
             spool: tempfile().map_err(|error| Failure::new(ExitCode::Io, error))?,
         });

@@ -65,15 +65,16 @@ pub(super) fn make_ready(
     let transports = transports(session, destination, &busy)?;
     let mut ready = Vec::new();
     for (lane, transport) in busy.into_iter().zip(transports) {
-        let plan = File::open(path).map_err(|error| Failure::new(ExitCode::Io, error))?;
+        let path = path.to_owned();
         ready.push(ApplyLane {
             lane: Arc::clone(lane),
             transport,
             tps_limit: session.tps_limit(),
             ledger: ledger(Some(store), lane)?,
-            bounds: session.bounds(Some(RUN_TIME)),
+            bounds: session.bounds(Some(RUN_TIME), store.blocked_until(&lane.name)?),
             counts: counts(lane),
-            plan: Box::new(BufReader::new(plan)),
+            in_doubt: store.in_doubt(&lane.name)?.into_keys().collect(),
+            plan: Box::new(move || Ok(Box::new(BufReader::new(File::open(&path)?)))),
         });
     }
     Ok(ready)

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
@@ -170,13 +171,14 @@ impl Session {
     }
 
     /// How far a lane may go in this run; `usual` is how long it may take where
-    /// nobody says so.
-    pub(super) fn bounds(&self, usual: Option<Duration>) -> Bounds {
+    /// nobody says so, `not_before` when its provider may be called again.
+    pub(super) fn bounds(&self, usual: Option<Duration>, not_before: Option<Timestamp>) -> Bounds {
         let run = &self.config.run;
         let time = self.asked.pace.max_duration.or(run.max_duration).or(usual);
         Bounds {
             budget: self.asked.pace.budget.or(run.budget),
             deadline: time.and_then(|time| self.began.checked_add(time)),
+            not_before,
         }
     }
 

@@ -3,8 +3,8 @@
 //! It recomputes nothing of the plan. Each lane has its own pace, its own
 //! transport and its own end; a lane that stops never slows another.
 
-use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
@@ -20,7 +20,7 @@ use super::plan_file::{PlanFileError, PlanReader, open_update};
 use super::recorder::Recorder;
 use super::transport::Transport;
 use super::worker::Worker;
-use crate::core::LaneCounts;
+use crate::core::{LaneCounts, PlannedUpdate, RecordKey};
 
 /// One lane of a run.
 pub struct ApplyLane<T> {
@@ -36,9 +36,17 @@ pub struct ApplyLane<T> {
     pub bounds: Bounds,
     /// The counts of the plan.
     pub counts: LaneCounts,
-    /// A reader of the plan file, of this lane's own.
-    pub plan: Box<dyn BufRead + Send>,
+    /// The keys that an earlier run left in doubt: their rows come first.
+    pub in_doubt: BTreeSet<RecordKey>,
+    /// Opens the plan file from its beginning.
+    pub plan: OpenPlan,
 }
+
+/// Opens a plan file from its beginning.
+pub type OpenPlan = Box<dyn Fn() -> io::Result<PlanBytes> + Send + Sync>;
+
+/// The bytes of a plan file.
+pub type PlanBytes = Box<dyn BufRead + Send>;
 
 impl<T> std::fmt::Debug for ApplyLane<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -137,17 +145,48 @@ async fn run_lane<T: Transport + 'static>(
             worker.stop(Stopped::Interrupted);
         }
     });
+    // One key never has two requests open: it has one row, and that is in one
+    // of the two passes.
+    let in_doubt = &lane.in_doubt;
+    let is_in_doubt = |update: &PlannedUpdate| in_doubt.contains(&update.key);
+    if !in_doubt.is_empty() {
+        settle_rows(&worker, &permits, &lane.plan, true, &is_in_doubt).await;
+    }
+    let others = |update: &PlannedUpdate| !is_in_doubt(update);
+    settle_rows(&worker, &permits, &lane.plan, false, &others).await;
+    worker.finish().await;
+    listening.abort();
+    let end = worker.end();
+    observer.observe(Event::LaneEnded {
+        lane: name,
+        stopped: end.stopped.as_ref().map(Stopped::in_short),
+    });
+    end
+}
+
+/// Settles the rows of the plan that are meant, as many side by side as there
+/// are permits.
+async fn settle_rows<T: Transport + 'static>(
+    worker: &Arc<Worker<T>>,
+    permits: &Arc<Semaphore>,
+    plan: &OpenPlan,
+    doubted: bool,
+    meant: &(dyn Fn(&PlannedUpdate) -> bool + Sync),
+) {
+    let mut plan = match plan() {
+        Ok(bytes) => PlanReader::new(bytes),
+        Err(error) => return worker.stop(Stopped::Plan(error.to_string())),
+    };
     let mut rows = JoinSet::new();
-    let mut plan = PlanReader::new(lane.plan);
     while !worker.has_stopped() {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
             break;
         };
-        match next_update(&mut plan, &worker) {
+        match next_update(&mut plan, worker, meant) {
             Ok(Some(update)) => {
-                let worker = Arc::clone(&worker);
+                let worker = Arc::clone(worker);
                 rows.spawn(async move {
-                    worker.settle(update).await;
+                    worker.settle(update, doubted).await;
                     drop(permit);
                 });
             }
@@ -165,13 +204,6 @@ async fn run_lane<T: Transport + 'static>(
     while let Some(ended) = rows.join_next().await {
         resume(ended);
     }
-    listening.abort();
-    let end = worker.end();
-    observer.observe(Event::LaneEnded {
-        lane: name,
-        stopped: end.stopped.as_ref().map(Stopped::in_short),
-    });
-    end
 }
 
 fn resume(ended: Result<(), tokio::task::JoinError>) {
@@ -181,15 +213,19 @@ fn resume(ended: Result<(), tokio::task::JoinError>) {
 }
 
 fn next_update<T: Transport>(
-    plan: &mut PlanReader<Box<dyn BufRead + Send>>,
+    plan: &mut PlanReader<PlanBytes>,
     worker: &Worker<T>,
-) -> Result<Option<crate::core::PlannedUpdate>, PlanFileError> {
+    meant: &(dyn Fn(&PlannedUpdate) -> bool + Sync),
+) -> Result<Option<PlannedUpdate>, PlanFileError> {
     let lane = worker.lane();
-    let Some(mut update) = plan.next_update(&lane.name)? else {
-        return Ok(None);
-    };
-    if let Some(key) = &lane.keeping.key {
-        open_update(&mut update, key)?;
+    while let Some(mut update) = plan.next_update(&lane.name)? {
+        if !meant(&update) {
+            continue;
+        }
+        if let Some(key) = &lane.keeping.key {
+            open_update(&mut update, key)?;
+        }
+        return Ok(Some(update));
     }
-    Ok(Some(update))
+    Ok(None)
 }

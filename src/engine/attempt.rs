@@ -3,7 +3,8 @@
 //! The body is built from a read of this very attempt, never from an older
 //! one. What the provider already holds is not sent again.
 
-use super::exchanger::LaneStopped;
+use super::decide::Stop;
+use super::ends::{LaneStopped, Stopped};
 use super::journey::Journey;
 use super::transport::Transport;
 use super::worker::{Step, Worker};
@@ -12,7 +13,7 @@ use crate::core::{
     Response, Settled, complete, decode,
 };
 use crate::provider::Asked;
-use crate::store::{Answer, Settlement, SnapshotWrite};
+use crate::store::{Answer, AttemptResult, Settlement, SnapshotWrite};
 
 /// What building the body came to.
 enum Built {
@@ -22,7 +23,9 @@ enum Built {
 
 impl<T: Transport> Worker<T> {
     pub(super) async fn attempt(&self, journey: &mut Journey) -> Result<Step, LaneStopped> {
-        let record = if journey.update.draft.read.is_empty() {
+        let readable = self.lane().provider.manifest.read.is_some();
+        let doubtful = journey.is_in_doubt() && readable;
+        let record = if journey.update.draft.read.is_empty() && !doubtful {
             None
         } else {
             match self.read(journey).await? {
@@ -30,6 +33,9 @@ impl<T: Transport> Worker<T> {
                 Err(step) => return Ok(step),
             }
         };
+        if record.is_some() {
+            journey.verified();
+        }
         let body = match self.build(journey, record.as_ref()).await? {
             Built::Body(body) => body,
             Built::Ended => return Ok(Step::Ended),
@@ -94,14 +100,19 @@ impl<T: Transport> Worker<T> {
         if self.is_own(&record, &journey.update.remote_id)? {
             return Ok(Ok(record));
         }
-        let mut settlement = self.settlement(journey, Outcome::Failed);
+        let outcome = if journey.is_in_doubt() {
+            Outcome::InDoubt
+        } else {
+            Outcome::Failed
+        };
+        let mut settlement = self.settlement(journey, outcome);
         let problem = Problem::new(
             "E_UNREADABLE",
             "the provider's answer to the read holds no record with an id",
         );
         settlement.code = Some(problem.code.to_string());
         settlement.message = Some(problem.message.clone());
-        settlement.problems = vec![problem];
+        settlement.problems.push(problem);
         self.record(settlement).await?;
         Ok(Err(Step::Ended))
     }
@@ -147,16 +158,16 @@ impl<T: Transport> Worker<T> {
 
     /// The provider holds all of it: nothing is sent, what was read is kept.
     async fn already_so(&self, journey: &Journey, settled: &Settled) -> Result<(), LaneStopped> {
-        let (outcome, note) = if journey.tries.in_doubt {
-            (
-                Outcome::Updated,
-                Some("an earlier attempt of this run had been applied".to_owned()),
-            )
+        let note = if journey.tries.in_doubt {
+            Some("an earlier attempt of this run had been applied")
+        } else if journey.doubted {
+            Some("an update of an earlier run had been applied")
         } else {
-            (Outcome::Unchanged, None)
+            None
         };
+        let outcome = note.map_or(Outcome::Unchanged, |_| Outcome::Updated);
         let mut settlement = self.settlement(journey, outcome);
-        settlement.note = note;
+        settlement.note = note.map(str::to_owned);
         self.keep(journey, settled, &mut settlement);
         self.record(settlement).await
     }
@@ -168,11 +179,18 @@ impl<T: Transport> Worker<T> {
         response: &Response,
         answer: Answer,
     ) -> Result<Step, LaneStopped> {
+        if let Some(step) = self.of_another(journey, response, &answer).await? {
+            return Ok(step);
+        }
         let mut settlement = self.settlement(journey, Outcome::Updated);
-        settlement.note = journey
-            .tries
-            .in_doubt
-            .then(|| "an earlier attempt of this run was in doubt".to_owned());
+        let note = if journey.tries.in_doubt {
+            Some("an earlier attempt of this run was in doubt")
+        } else if journey.doubted {
+            Some("it was in doubt since an earlier run")
+        } else {
+            None
+        };
+        settlement.note = note.map(str::to_owned);
         self.keep(journey, settled, &mut settlement);
         settlement
             .problems
@@ -180,6 +198,38 @@ impl<T: Transport> Worker<T> {
         settlement.answer = Some(answer);
         self.record(settlement).await?;
         Ok(Step::Ended)
+    }
+
+    /// Ends the lane where the answer to an update shows another record than was
+    /// asked for: nobody knows whose values were changed.
+    async fn of_another(
+        &self,
+        journey: &Journey,
+        response: &Response,
+        answer: &Answer,
+    ) -> Result<Option<Step>, LaneStopped> {
+        let provider = &self.lane().provider;
+        let shown = provider.echo(response);
+        let shown = shown.and_then(|(record, _)| provider.says_id(&record));
+        if shown.is_none_or(|id| id == journey.update.remote_id) {
+            return Ok(None);
+        }
+        let problem = Problem::new(
+            "E_ID_MISMATCH",
+            "the provider's answer shows another record than was sent; check the settings of the lane",
+        );
+        let why = problem.message.clone();
+        let stopped = self.exchanger.stop(Stopped::Provider(Stop::Unusable, why));
+        let mut settlement = self.settlement(journey, Outcome::InDoubt);
+        settlement.code = Some(problem.code.to_string());
+        settlement.message = Some(problem.message.clone());
+        settlement.problems.push(problem);
+        settlement.answer = Some(Answer {
+            result: AttemptResult::InDoubt,
+            ..answer.clone()
+        });
+        self.record(settlement).await?;
+        Err(stopped)
     }
 
     /// What is known now goes into the snapshot with the outcome.
@@ -244,7 +294,7 @@ impl<T: Transport> Worker<T> {
     ) -> Result<Step, LaneStopped> {
         let mut settlement = self.settlement(journey, Outcome::Invalid);
         let place = |problem: Problem| problem.line(journey.update.line).key(&journey.update.key);
-        settlement.problems = problems.into_iter().map(place).collect();
+        settlement.problems.extend(problems.into_iter().map(place));
         settlement.code = settlement
             .problems
             .first()

@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -15,6 +16,8 @@ pub struct Bounds {
     pub budget: Option<u64>,
     /// When the run ends.
     pub deadline: Option<Instant>,
+    /// When the lane may begin: its provider asked an earlier run to wait.
+    pub not_before: Option<Timestamp>,
 }
 
 /// A bound that was reached.
@@ -70,6 +73,11 @@ impl Places {
             }),
             changed: Notify::new(),
         }
+    }
+
+    /// How many requests the budget still allows, where there is one.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.budget.map(|_| self.count().left)
     }
 
     /// A place for one request, or the bound once every place is used.

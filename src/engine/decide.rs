@@ -1,8 +1,8 @@
 //! The one decision: what follows from an attempt.
 //!
-//! Pure: the attempt's number, what came back and a random share go in, an
-//! action comes out. Nothing here waits, sends or records, and nothing else in
-//! the engine decides about retries.
+//! Pure: the attempt, what came back, what the lane may still spend and a random
+//! share go in, an action comes out. Nothing here waits, sends or records, and
+//! nothing else in the engine decides about retries.
 
 use std::time::Duration;
 
@@ -10,8 +10,12 @@ use crate::core::NoResponse;
 use crate::provider::{Answer, Asked, Refusal};
 use crate::store::AttemptResult;
 
-/// How often one row is attempted in a run.
+/// How often one row is attempted in a run, its last chance apart.
 pub const ATTEMPTS: u32 = 4;
+/// How often, where an unreadable success cannot be looked into: once more.
+const BLIND_ATTEMPTS: u32 = 2;
+/// How long a row is attempted, waits included.
+const ROW_TIME: Duration = Duration::from_secs(600);
 /// The longest wait between two attempts.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// The shortest one, so that a lucky draw is no tight loop.
@@ -22,6 +26,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(super) const PAUSE_CAP: Duration = Duration::from_secs(300);
 /// How many pauses in a row a run waits out.
 const PAUSES: u32 = 20;
+/// How long a lane is paused in a run, all pauses together.
+const PAUSED_CAP: Duration = Duration::from_secs(1800);
 
 /// Where a row's attempts stand.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +36,29 @@ pub struct Attempt {
     pub asked: Asked,
     /// Which attempt this was, from 1; throttled ones do not count.
     pub number: u32,
-    /// How many throttle answers the lane got in a row, this one included.
-    pub throttles: u32,
+    /// How long the row has been attempted, waits included.
+    pub age: Duration,
     /// Whether the update may be sent twice.
     pub repeatable: bool,
+    /// Whether a read can tell what became of a write.
+    pub readable: bool,
     /// Whether the credentials were renewed for this row already.
     pub renewed: bool,
     /// A random share in 0..1, for the jitter.
     pub share: f64,
+}
+
+/// What the lane may still spend on trouble.
+#[derive(Clone, Copy, Debug)]
+pub struct Leeway {
+    /// Retries.
+    pub retries: u64,
+    /// How many throttle answers it got in a row, this one included.
+    pub throttles: u32,
+    /// How long it was paused in this run.
+    pub paused: Duration,
+    /// How long the run may still take, where that is bounded.
+    pub time: Option<Duration>,
 }
 
 /// What came of an attempt.
@@ -68,6 +89,8 @@ pub enum Action {
     InDoubt(Refusal),
     /// The lane ends; the row stays planned.
     Stop(Stop, Refusal),
+    /// The lane ends on purpose, and the provider is left alone so long.
+    LeaveAlone(Duration, Refusal),
 }
 
 /// Why a lane ends early.
@@ -97,13 +120,28 @@ pub fn applied(asked: Asked, came: &Came) -> AttemptResult {
     }
 }
 
+/// What a retry costs of the lane's leeway. A timeout held a connection of
+/// the provider for as long as it lasted, so its retry counts twice.
+#[must_use]
+pub fn cost(came: &Came) -> u64 {
+    match came {
+        Came::Nothing(NoResponse::TimedOut) => 2,
+        Came::Nothing(_) | Came::Answer(_) => 1,
+    }
+}
+
 /// Decides what follows from an attempt.
 #[must_use]
-pub fn decide(attempt: Attempt, came: &Came) -> Action {
+pub fn decide(attempt: Attempt, came: &Came, leeway: Leeway) -> Action {
+    let again = |attempt, refusal, end| again(attempt, came, leeway, refusal, end);
     match came {
         Came::Answer(Answer::Accepted) => Action::Accept,
         Came::Answer(Answer::Rejected(refusal)) => Action::Reject(refusal.clone()),
-        Came::Answer(Answer::Throttled { wait, refusal }) => throttled(attempt, *wait, refusal),
+        Came::Answer(Answer::Throttled {
+            wait,
+            usual,
+            refusal,
+        }) => throttled(attempt, *wait, *usual, leeway, refusal),
         Came::Answer(Answer::Unauthorized(refusal)) if attempt.renewed => {
             Action::Stop(Stop::Credentials, refusal.clone())
         }
@@ -155,10 +193,25 @@ pub(super) fn nothing_in_words(nothing: NoResponse) -> &'static str {
 
 /// Another attempt where it is allowed, else the given end. A read has no
 /// effect: it may always be repeated, and its end is never in doubt.
-fn again(attempt: Attempt, refusal: Refusal, end: fn(Refusal) -> Action) -> Action {
-    let allowed = attempt.repeatable || attempt.asked != Asked::Write;
-    if allowed && attempt.number < ATTEMPTS {
-        return Action::RetryAfter(backoff(attempt.number, attempt.share));
+fn again(
+    attempt: Attempt,
+    came: &Came,
+    leeway: Leeway,
+    refusal: Refusal,
+    end: fn(Refusal) -> Action,
+) -> Action {
+    let is_write = attempt.asked == Asked::Write;
+    let allowed = attempt.repeatable || !is_write;
+    let blind =
+        is_write && !attempt.readable && matches!(came, Came::Answer(Answer::Unreadable(_)));
+    let attempts = if blind { BLIND_ATTEMPTS } else { ATTEMPTS };
+    let wait = backoff(attempt.number, attempt.share);
+    if allowed
+        && attempt.number < attempts
+        && attempt.age + wait < ROW_TIME
+        && cost(came) <= leeway.retries
+    {
+        return Action::RetryAfter(wait);
     }
     match attempt.asked {
         Asked::Read | Asked::List(_) => Action::Fail(refusal),
@@ -175,194 +228,50 @@ fn backoff(number: u32, share: f64) -> Duration {
     cap.mul_f64(share.clamp(0.0, 1.0)).max(BACKOFF_FLOOR)
 }
 
-fn throttled(attempt: Attempt, wait: Option<Duration>, refusal: &Refusal) -> Action {
-    let doubling = 1 << attempt.throttles.saturating_sub(1).min(10);
-    let pause = wait.unwrap_or_else(|| PAUSE.saturating_mul(doubling).min(PAUSE_CAP));
-    if pause > PAUSE_CAP || attempt.throttles > PAUSES {
-        let message = format!(
-            "{}: asked to wait {} s, which is longer than a run waits",
-            refusal.message,
+fn throttled(
+    attempt: Attempt,
+    wait: Option<Duration>,
+    usual: Option<Duration>,
+    leeway: Leeway,
+    refusal: &Refusal,
+) -> Action {
+    let pause = wait.unwrap_or_else(|| {
+        let doubling = 1 << leeway.throttles.saturating_sub(1).min(10);
+        let usual = usual.unwrap_or(PAUSE).saturating_mul(doubling);
+        usual.min(PAUSE_CAP)
+    });
+    // Jitter only upwards: asked waits are never undercut.
+    let jitter = Duration::from_secs(1).mul_f64(attempt.share.clamp(0.0, 1.0));
+    let pause = pause.saturating_add(jitter);
+    let too_much = if pause > PAUSE_CAP + jitter {
+        Some(format!(
+            "asks to wait {} s, longer than a run waits",
+            pause.saturating_sub(jitter).as_secs()
+        ))
+    } else if leeway.throttles > PAUSES {
+        Some(format!("asked to wait {} times in a row", leeway.throttles))
+    } else if leeway.paused + pause > PAUSED_CAP {
+        let minutes = PAUSED_CAP.as_secs() / 60;
+        Some(format!("asked to wait for more than {minutes} min in all"))
+    } else if leeway.time.is_some_and(|left| left < pause) {
+        Some(format!(
+            "asks to wait {} s, longer than the run may still take",
             pause.as_secs()
-        );
-        return Action::Stop(
-            Stop::Deferred,
+        ))
+    } else {
+        None
+    };
+    match too_much {
+        None => Action::Pause(pause),
+        Some(why) => Action::LeaveAlone(
+            pause,
             Refusal {
-                message,
+                message: format!("the provider {why}: {}", refusal.message),
                 fields: refusal.fields.clone(),
             },
-        );
+        ),
     }
-    // Jitter only upwards: asked waits are never undercut.
-    Action::Pause(pause + Duration::from_secs(1).mul_f64(attempt.share.clamp(0.0, 1.0)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attempt(asked: Asked, number: u32) -> Attempt {
-        Attempt {
-            asked,
-            number,
-            throttles: 1,
-            repeatable: true,
-            renewed: false,
-            share: 0.5,
-        }
-    }
-
-    fn refusal() -> Refusal {
-        Refusal::new("no")
-    }
-
-    #[test]
-    fn transient_answers_are_retried_four_times_in_all() {
-        let came = Came::Answer(Answer::Transient(refusal()));
-        for number in 1..ATTEMPTS {
-            assert!(matches!(
-                decide(attempt(Asked::Write, number), &came),
-                Action::RetryAfter(_)
-            ));
-        }
-        assert_eq!(
-            decide(attempt(Asked::Write, ATTEMPTS), &came),
-            Action::Fail(refusal())
-        );
-        assert_eq!(
-            decide(attempt(Asked::Read, ATTEMPTS), &came),
-            Action::Fail(refusal())
-        );
-    }
-
-    #[test]
-    fn what_must_not_be_repeated_ends_in_doubt_unless_it_was_never_sent() {
-        let once = Attempt {
-            repeatable: false,
-            ..attempt(Asked::Write, 1)
-        };
-        assert!(matches!(
-            decide(once, &Came::Nothing(NoResponse::TimedOut)),
-            Action::InDoubt(_)
-        ));
-        assert!(matches!(
-            decide(once, &Came::Answer(Answer::Transient(refusal()))),
-            Action::InDoubt(_)
-        ));
-        assert!(matches!(
-            decide(once, &Came::Nothing(NoResponse::NotSent)),
-            Action::RetryAfter(_)
-        ));
-        assert!(matches!(
-            decide(
-                Attempt {
-                    asked: Asked::Read,
-                    ..once
-                },
-                &Came::Nothing(NoResponse::TimedOut)
-            ),
-            Action::RetryAfter(_)
-        ));
-    }
-
-    #[test]
-    fn unknown_ends_are_in_doubt_for_writes_and_failures_for_reads() {
-        for came in [
-            Came::Nothing(NoResponse::Broken),
-            Came::Nothing(NoResponse::TimedOut),
-            Came::Answer(Answer::Unreadable(refusal())),
-        ] {
-            assert!(matches!(
-                decide(attempt(Asked::Write, ATTEMPTS), &came),
-                Action::InDoubt(_)
-            ));
-            assert!(matches!(
-                decide(attempt(Asked::Read, ATTEMPTS), &came),
-                Action::Fail(_)
-            ));
-            assert_eq!(applied(Asked::Write, &came), AttemptResult::InDoubt);
-            assert_eq!(applied(Asked::Read, &came), AttemptResult::NotApplied);
-        }
-    }
-
-    #[test]
-    fn an_asked_wait_is_never_undercut_and_never_shortened() {
-        for seconds in [0, 1, 7, 299, 300] {
-            let came = Came::Answer(Answer::Throttled {
-                wait: Some(Duration::from_secs(seconds)),
-                refusal: refusal(),
-            });
-            for share in [0.0, 0.3, 1.0] {
-                let Action::Pause(wait) = decide(
-                    Attempt {
-                        share,
-                        ..attempt(Asked::Write, 1)
-                    },
-                    &came,
-                ) else {
-                    panic!()
-                };
-                assert!(
-                    wait >= Duration::from_secs(seconds)
-                        && wait <= Duration::from_secs(seconds + 1)
-                );
-            }
-        }
-        let came = Came::Answer(Answer::Throttled {
-            wait: Some(Duration::from_secs(1_000_000)),
-            refusal: refusal(),
-        });
-        assert!(matches!(
-            decide(attempt(Asked::Write, 1), &came),
-            Action::Stop(Stop::Deferred, _)
-        ));
-    }
-
-    #[test]
-    fn pauses_without_a_named_time_double_and_end() {
-        let came = Came::Answer(Answer::Throttled {
-            wait: None,
-            refusal: refusal(),
-        });
-        let pause = |throttles| {
-            decide(
-                Attempt {
-                    throttles,
-                    share: 0.0,
-                    ..attempt(Asked::Write, 1)
-                },
-                &came,
-            )
-        };
-        assert_eq!(pause(1), Action::Pause(Duration::from_secs(5)));
-        assert_eq!(pause(2), Action::Pause(Duration::from_secs(10)));
-        assert_eq!(pause(20), Action::Pause(Duration::from_secs(300)));
-        assert!(matches!(pause(21), Action::Stop(Stop::Deferred, _)));
-    }
-
-    #[test]
-    fn credentials_are_renewed_once_for_a_row() {
-        let came = Came::Answer(Answer::Unauthorized(refusal()));
-        assert_eq!(decide(attempt(Asked::Write, 1), &came), Action::Renew);
-        let renewed = Attempt {
-            renewed: true,
-            ..attempt(Asked::Write, 1)
-        };
-        assert_eq!(
-            decide(renewed, &came),
-            Action::Stop(Stop::Credentials, refusal())
-        );
-    }
-
-    #[test]
-    fn backoff_is_full_jitter_between_its_bounds() {
-        for number in 1..40 {
-            for share in [0.0, 0.25, 0.5, 1.0] {
-                let wait = backoff(number, share);
-                assert!(wait >= BACKOFF_FLOOR && wait <= BACKOFF_CAP);
-            }
-        }
-        assert_eq!(backoff(1, 1.0), Duration::from_millis(500));
-        assert_eq!(backoff(3, 0.5), Duration::from_secs(1));
-        assert_eq!(backoff(30, 1.0), BACKOFF_CAP);
-    }
-}
+mod tests;

@@ -1,7 +1,12 @@
 //! How a lane ends: its counts, and why it ended before its plan did.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::bounds::Bound;
 use super::decide::Stop;
+use super::recorder::NotRecorded;
 use crate::core::LaneCounts;
 
 /// What became of a lane.
@@ -11,6 +16,22 @@ pub struct LaneEnd {
     pub counts: LaneCounts,
     /// Why it ended before its plan did.
     pub stopped: Option<Stopped>,
+    /// How long all of it waited: pauses that the provider asked for, and the
+    /// times for which it was left alone because it failed.
+    pub waited: Duration,
+    /// Requests of the budget that are left, where there is one.
+    pub budget_left: Option<u64>,
+    /// When the next run may go on, where the provider said so.
+    pub resume: Option<Timestamp>,
+}
+
+/// The lane has ended; what was under way stays as it is.
+pub(super) struct LaneStopped;
+
+impl From<NotRecorded> for LaneStopped {
+    fn from(_: NotRecorded) -> Self {
+        Self
+    }
 }
 
 /// Why a lane ended before its plan did.

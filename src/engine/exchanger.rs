@@ -5,26 +5,25 @@
 //! same pauses, limits and stops. No request leaves before its intent is
 //! durable, where there is a journal. What becomes of a row is not decided here.
 
-use std::future::Future;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::bounds::{Bound, Bounds, Place, Places};
-use super::decide::{Action, Attempt, Came, Stop, applied, decide};
-use super::ends::Stopped;
+use super::bounds::{Bounds, Place};
+use super::decide::{Action, Attempt, Came, Leeway, Stop, applied, cost, decide};
+use super::ends::{LaneEnd, LaneStopped, Stopped};
 use super::event::{Event, Observer};
+use super::gate::{Gate, Probe, after};
 use super::journey::{Seen, Tries, refusal_of, words_of};
 use super::lane::Lane;
 use super::pacer::{Ending, Pacer, Turn};
-use super::recorder::{NotRecorded, Recorder};
+use super::recorder::Recorder;
 use super::transport::{Generation, Renewal, Transport};
 use crate::core::{Exchange, FieldPath, Json, Outcome, RecordKey, Request, Response, sha256_hex};
-use crate::provider::{self, Asked, Refusal, allowances};
+use crate::provider::{self, Asked, Refusal, allowances, garbled_retry_after};
 use crate::store::{Answer, AttemptResult, Entry, Intent};
 
 /// Where the time and the jitter come from; the command line gives the real
@@ -58,12 +57,7 @@ pub(super) struct Means<T> {
 /// The exchanges of one lane.
 pub(super) struct Exchanger<T> {
     with: Means<T>,
-    places: Places,
-    stopped: Mutex<Option<Stopped>>,
-    /// Wakes whoever waits for something that no longer matters.
-    ended: Notify,
-    paused_until: Mutex<Option<Instant>>,
-    throttles: AtomicU32,
+    gate: Gate,
     /// The last number that was given to a request.
     numbered: AtomicU64,
     sent: AtomicU64,
@@ -92,24 +86,11 @@ pub(super) enum Reached {
     Ended(Outcome, Refusal, Answer),
 }
 
-/// The lane has ended; what was under way stays as it is.
-pub(super) struct LaneStopped;
-
-impl From<NotRecorded> for LaneStopped {
-    fn from(_: NotRecorded) -> Self {
-        Self
-    }
-}
-
 impl<T: Transport> Exchanger<T> {
     pub(super) fn new(with: Means<T>) -> Self {
         Self {
-            places: Places::new(with.bounds.budget),
+            gate: Gate::new(with.bounds, (with.clock.now)()),
             with,
-            stopped: Mutex::default(),
-            ended: Notify::new(),
-            paused_until: Mutex::default(),
-            throttles: AtomicU32::default(),
             numbered: AtomicU64::default(),
             sent: AtomicU64::default(),
             retried: AtomicU64::default(),
@@ -134,56 +115,40 @@ impl<T: Transport> Exchanger<T> {
         (read(&self.sent), read(&self.retried))
     }
 
+    /// How the lane stands at its end, without what became of its rows.
+    pub(super) fn end(&self) -> LaneEnd {
+        LaneEnd {
+            stopped: self.gate.stopped(),
+            waited: self.gate.waited(),
+            budget_left: self.gate.budget_left(),
+            resume: self.gate.resume(),
+            ..LaneEnd::default()
+        }
+    }
+
     /// Whether the lane has ended early.
     pub(super) fn has_stopped(&self) -> bool {
-        lock(&self.stopped).is_some()
+        self.gate.has_stopped()
     }
 
     /// Why the lane has ended early.
     pub(super) fn stopped(&self) -> Option<Stopped> {
-        lock(&self.stopped).clone()
+        self.gate.stopped()
     }
 
     /// Ends the lane; the first reason stays.
-    pub(super) fn stop(&self, why: Stopped) {
-        lock(&self.stopped).get_or_insert(why);
-        self.ended.notify_waiters();
+    pub(super) fn stop(&self, why: Stopped) -> LaneStopped {
+        self.gate.stop(why)
     }
 
-    /// Waits for something, but not beyond the lane's end.
-    async fn unless_ended<V>(&self, wait: impl Future<Output = V>) -> Result<V, LaneStopped> {
-        let ended = self.ended.notified();
-        tokio::pin!(ended);
-        // From here on no end is missed, so the look comes after it.
-        ended.as_mut().enable();
-        if self.has_stopped() {
-            return Err(LaneStopped);
-        }
-        tokio::select! {
-            done = wait => Ok(done),
-            () = ended => Err(LaneStopped),
-            () = self.out_of_time() => Err(self.reached(Bound::Time)),
-        }
+    /// Whether the provider is trusted to work now.
+    pub(super) fn is_calm(&self) -> bool {
+        self.gate.is_calm()
     }
 
-    /// Sleeps until then; a sleep that the run's time cannot hold is not begun.
-    async fn sleep_until(&self, until: Instant) -> Result<(), LaneStopped> {
-        if self.with.bounds.deadline.is_some_and(|end| end < until) {
-            return Err(self.reached(Bound::Time));
-        }
-        self.unless_ended(tokio::time::sleep_until(until)).await
-    }
-
-    async fn out_of_time(&self) {
-        match self.with.bounds.deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn reached(&self, bound: Bound) -> LaneStopped {
-        self.stop(Stopped::Bound(bound));
-        LaneStopped
+    /// Spends one retry for a row's last chance, where one is left.
+    pub(super) fn may_retry(&self) -> bool {
+        self.gate.may_retry()
     }
 
     /// One request with its intent, its answer and what follows from it.
@@ -199,7 +164,7 @@ impl<T: Transport> Exchanger<T> {
             fields,
             hide,
         } = question;
-        let (place, turn) = self.wait_for_turn(asked).await?;
+        let (place, turn, probe) = self.wait_for_turn(asked).await?;
         let number = self.next_number();
         let n = tries.count(asked);
         let intent = Intent {
@@ -217,9 +182,11 @@ impl<T: Transport> Exchanger<T> {
             fields,
         };
         self.record(vec![Entry::Intent(intent)]).await?;
-        self.last_look(number).await?;
+        let probe = self.last_look(number, probe).await?;
         place.used();
         self.count_request(n > 1);
+        let left = Instant::now();
+        let began = *tries.began.get_or_insert(left);
         let sent = self.now();
         let (Exchange { result, took }, generation) = self.with.transport.send(request).await;
         let response = result.as_ref().ok().cloned();
@@ -232,19 +199,23 @@ impl<T: Transport> Exchanger<T> {
         };
         self.after(turn, &came, response.as_ref());
         let seen = response.as_ref().map(Seen::of).unwrap_or_default();
-        let action = decide(
-            Attempt {
-                asked,
-                number: tries.number,
-                throttles: self.throttles_after(&came, response.is_some()),
-                repeatable: self.lane().provider.manifest.update.repeatable,
-                renewed: tries.renewed,
-                share: (self.with.clock.share)(),
-            },
-            &came,
-        );
+        if response.as_ref().is_some_and(garbled_retry_after) {
+            tries.warn_of_wait();
+        }
+        let manifest = &self.lane().provider.manifest;
+        let attempt = Attempt {
+            asked,
+            number: tries.number,
+            age: began.elapsed(),
+            repeatable: manifest.update.repeatable,
+            readable: manifest.read.is_some(),
+            renewed: tries.renewed,
+            share: (self.with.clock.share)(),
+        };
+        let action = decide(attempt, &came, self.hear(&came, probe, left));
         let result = applied(asked, &came);
         tries.in_doubt |= result == AttemptResult::InDoubt;
+        tries.heard(asked, &came);
         tries.last = Some(seen.clone());
         let answer = Answer {
             request: number,
@@ -259,7 +230,10 @@ impl<T: Transport> Exchanger<T> {
         };
         match (action, response) {
             (Action::Accept, Some(response)) => Ok(Reached::Accepted(response, answer)),
-            (action, _) => self.follow(tries, action, answer, generation).await,
+            (action, _) => {
+                let price = cost(&came);
+                self.follow(tries, action, price, answer, generation).await
+            }
         }
     }
 
@@ -274,8 +248,7 @@ impl<T: Transport> Exchanger<T> {
                 let why =
                     "a read was answered with another record than was asked for; it is not used"
                         .to_owned();
-                self.stop(Stopped::Provider(Stop::Unusable, why));
-                Err(LaneStopped)
+                Err(self.stop(Stopped::Provider(Stop::Unusable, why)))
             }
             // Without a list nobody says where a record holds its id.
             None => Ok(provider.manifest.list.is_none()
@@ -296,20 +269,23 @@ impl<T: Transport> Exchanger<T> {
         &self,
         tries: &mut Tries,
         action: Action,
+        price: u64,
         answer: Answer,
         generation: Generation,
     ) -> Result<Reached, LaneStopped> {
         match action {
             Action::RetryAfter(wait) => {
+                self.gate.spend(price);
                 self.record(vec![Entry::Answer(answer)]).await?;
                 tries.number += 1;
-                self.sleep_until(Instant::now() + wait).await?;
+                self.gate.sleep_until(Instant::now() + wait).await?;
                 Ok(Reached::Again)
             }
             Action::Pause(wait) => {
                 // Everyone waits from now on, not from when it is recorded.
-                self.pause(wait, "provider asked");
-                self.record(vec![Entry::Answer(answer)]).await?;
+                let wait = self.gate.pause(wait);
+                self.tell_wait(wait, "provider asked");
+                self.record_rest(answer, after(self.now(), wait)).await?;
                 Ok(Reached::Again)
             }
             Action::Renew => {
@@ -319,15 +295,20 @@ impl<T: Transport> Exchanger<T> {
                     Renewal::Renewed => Ok(Reached::Again),
                     Renewal::Impossible => {
                         let why = "the provider answers 401; check the secret, and the rights of its account".to_owned();
-                        self.stop(Stopped::Provider(Stop::Credentials, why));
-                        Err(LaneStopped)
+                        Err(self.stop(Stopped::Provider(Stop::Credentials, why)))
                     }
                 }
             }
             Action::Stop(stop, refusal) => {
                 self.record(vec![Entry::Answer(answer)]).await?;
-                self.stop(Stopped::Provider(stop, refusal.message));
-                Err(LaneStopped)
+                Err(self.stop(Stopped::Provider(stop, refusal.message)))
+            }
+            Action::LeaveAlone(wait, refusal) => {
+                let until = self.gate.leave_alone(wait, self.now());
+                // Nobody sends from now on, not from when it is recorded.
+                let stopped = self.stop(Stopped::Provider(Stop::Deferred, refusal.message));
+                self.record_rest(answer, until).await?;
+                Err(stopped)
             }
             // An acceptance without an answer does not exist.
             Action::Accept => Ok(Reached::Ended(Outcome::InDoubt, Refusal::default(), answer)),
@@ -337,41 +318,41 @@ impl<T: Transport> Exchanger<T> {
         }
     }
 
-    /// How many throttle answers the lane got in a row, this one included.
-    fn throttles_after(&self, came: &Came, answered: bool) -> u32 {
-        let asked_to_wait = matches!(came, Came::Answer(provider::Answer::Throttled { .. }));
-        if asked_to_wait {
-            return self.throttles.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Lets the lane hear of an attempt: what it may still spend.
+    fn hear(&self, came: &Came, probe: Probe, left: Instant) -> Leeway {
+        let (leeway, opened) = self.gate.hear(came, probe, left);
+        if let Some(wait) = opened {
+            self.tell_wait(wait, "provider fails");
         }
-        if answered {
-            self.throttles.store(0, Ordering::Relaxed);
-        }
-        0
+        leeway
     }
 
     /// Waits for the lane's pauses and its pace; gives the request its place in
     /// the budget, and its turn.
-    async fn wait_for_turn(&self, asked: Asked) -> Result<(Place<'_>, Turn<'_>), LaneStopped> {
-        self.wait_while_paused().await?;
-        let place = self.unless_ended(self.places.take()).await?;
-        let place = place.map_err(|bound| self.reached(bound))?;
-        let admitted = self.unless_ended(self.with.pacer.admit(asked)).await?;
+    async fn wait_for_turn(
+        &self,
+        asked: Asked,
+    ) -> Result<(Place<'_>, Turn<'_>, Probe), LaneStopped> {
+        let probe = self.gate.open().await?;
+        let place = self.gate.place().await?;
+        let admitted = self.gate.unless_ended(self.with.pacer.admit(asked)).await?;
         let turn = admitted.map_err(|day| {
+            self.gate.resume_at(day.until);
             let why = format!(
                 "the provider's requests of this UTC day are used up; the next begins at {}",
                 day.until
             );
-            self.stop(Stopped::Provider(Stop::Deferred, why));
-            LaneStopped
+            self.stop(Stopped::Provider(Stop::Deferred, why))
         })?;
-        Ok((place, turn))
+        Ok((place, turn, probe))
     }
 
     /// What an exchange means for the pace, whatever it means for the row.
     fn after(&self, turn: Turn<'_>, came: &Came, response: Option<&Response>) {
         let told = response.map(|response| allowances(response, self.now()));
         if let Some(wait) = self.with.pacer.heed(&told.unwrap_or_default()) {
-            self.pause(wait, "its quota is used up");
+            self.gate.hold(wait);
+            self.tell_wait(wait, "its quota is used up");
         }
         turn.end(match (came, response) {
             (Came::Answer(provider::Answer::Throttled { .. }), _) => Ending::Throttled,
@@ -380,24 +361,12 @@ impl<T: Transport> Exchanger<T> {
         });
     }
 
-    async fn wait_while_paused(&self) -> Result<(), LaneStopped> {
-        loop {
-            if self.has_stopped() {
-                return Err(LaneStopped);
-            }
-            let until = *lock(&self.paused_until);
-            match until.filter(|until| *until > Instant::now()) {
-                Some(until) => self.sleep_until(until).await?,
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// The last look before a request leaves: a pause or a stop that came while
-    /// it waited for its turn, or for its intent to be durable, holds for it too.
-    async fn last_look(&self, request: u64) -> Result<(), LaneStopped> {
-        let Err(stopped) = self.wait_while_paused().await else {
-            return Ok(());
+    /// The last look before a request leaves; an intent that is not followed by
+    /// its request says so.
+    async fn last_look(&self, request: u64, probe: Probe) -> Result<Probe, LaneStopped> {
+        let stopped = match self.gate.still_open(probe).await {
+            Ok(probe) => return Ok(probe),
+            Err(stopped) => stopped,
         };
         let never_sent = Answer {
             request,
@@ -412,12 +381,18 @@ impl<T: Transport> Exchanger<T> {
         Err(stopped)
     }
 
-    fn pause(&self, wait: Duration, reason: &'static str) {
-        let until = Instant::now() + wait;
-        {
-            let mut paused = lock(&self.paused_until);
-            *paused = Some(paused.map_or(until, |before| before.max(until)));
-        }
+    /// Records an answer, and until when its provider is to be left alone: a
+    /// run that is killed meanwhile leaves that to the next one.
+    async fn record_rest(&self, answer: Answer, until: Timestamp) -> Result<(), LaneStopped> {
+        let lane = self.lane().name.clone();
+        self.record(vec![
+            Entry::Answer(answer),
+            Entry::LeaveAlone { lane, until },
+        ])
+        .await
+    }
+
+    fn tell_wait(&self, wait: Duration, reason: &'static str) {
         self.observe(Event::Paused {
             lane: self.lane().name.clone(),
             wait,
@@ -433,15 +408,13 @@ impl<T: Transport> Exchanger<T> {
 
     fn count_request(&self, retry: bool) {
         self.sent.fetch_add(1, Ordering::Relaxed);
+        if !retry {
+            self.gate.count_first();
+        }
         self.retried.fetch_add(u64::from(retry), Ordering::Relaxed);
         self.observe(Event::Requested {
             lane: self.lane().name.clone(),
             retry,
         });
     }
-}
-
-/// A lock that a panic elsewhere does not take away: what it guards is whole.
-pub(super) fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

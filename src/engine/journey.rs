@@ -5,7 +5,7 @@
 use tokio::time::Instant;
 
 use super::decide::{Action, Came, nothing_in_words};
-use crate::core::{Outcome, PlannedUpdate, Response, Shown};
+use crate::core::{NoResponse, Outcome, PlannedUpdate, Problem, Response, Shown};
 use crate::provider::{Answer, Asked, Refusal};
 use crate::store::SnapshotRow;
 
@@ -15,16 +15,36 @@ pub(super) struct Journey {
     pub(super) known: Option<SnapshotRow>,
     pub(super) began: Instant,
     pub(super) tries: Tries,
+    /// Whether an earlier run left it in doubt.
+    pub(super) doubted: bool,
+    /// Whether it still has to be found out what became of the last write.
+    pub(super) unverified: bool,
+    /// Whether this is its last chance: it is not put aside again.
+    pub(super) last_chance: bool,
 }
 
 impl Journey {
-    pub(super) fn new(update: PlannedUpdate, known: Option<SnapshotRow>) -> Self {
+    pub(super) fn new(update: PlannedUpdate, known: Option<SnapshotRow>, doubted: bool) -> Self {
         Self {
+            doubted,
+            unverified: doubted,
+            last_chance: false,
             update,
             known,
             began: Instant::now(),
             tries: Tries::default(),
         }
+    }
+
+    /// Whether nobody knows what became of a write.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.unverified || self.tries.unanswered
+    }
+
+    /// A read has told what became of it.
+    pub(super) fn verified(&mut self) {
+        self.unverified = false;
+        self.tries.unanswered = false;
     }
 }
 
@@ -37,7 +57,14 @@ pub(super) struct Tries {
     pub(super) renewed: bool,
     /// Whether an earlier attempt of this run may have been applied.
     pub(super) in_doubt: bool,
+    /// Whether the last write has no answer that can be trusted: a read tells
+    /// what became of it.
+    pub(super) unanswered: bool,
+    /// When the first request left.
+    pub(super) began: Option<Instant>,
     pub(super) last: Option<Seen>,
+    /// What is to be told of the row whatever becomes of it.
+    pub(super) warnings: Vec<Problem>,
 }
 
 impl Default for Tries {
@@ -47,7 +74,10 @@ impl Default for Tries {
             sent: [0; 2],
             renewed: false,
             in_doubt: false,
+            unanswered: false,
+            began: None,
             last: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -58,6 +88,33 @@ impl Tries {
         let tries = &mut self.sent[usize::from(asked == Asked::Write)];
         *tries += 1;
         *tries
+    }
+
+    /// Takes note of what came of a request: a write whose end is unknown raises
+    /// the question, and only an accepted one answers it.
+    pub(super) fn heard(&mut self, asked: Asked, came: &Came) {
+        if asked != Asked::Write {
+            return;
+        }
+        match came {
+            Came::Answer(Answer::Unreadable(_))
+            | Came::Nothing(NoResponse::TimedOut | NoResponse::Broken | NoResponse::TooLarge) => {
+                self.unanswered = true;
+            }
+            Came::Answer(Answer::Accepted) => self.unanswered = false,
+            Came::Answer(_) | Came::Nothing(_) => {}
+        }
+    }
+
+    /// Warns once of a wait that was asked for and could not be read.
+    pub(super) fn warn_of_wait(&mut self) {
+        const CODE: &str = "W_RETRY_AFTER";
+        if self.warnings.iter().all(|warning| warning.code != CODE) {
+            self.warnings.push(Problem::new(
+                CODE,
+                "the provider asked to wait with a `Retry-After` that is neither seconds nor a date",
+            ));
+        }
     }
 }
 
@@ -129,7 +186,8 @@ pub(super) fn refusal_of(action: &Action) -> Option<&Refusal> {
         Action::Reject(refusal)
         | Action::Fail(refusal)
         | Action::InDoubt(refusal)
-        | Action::Stop(_, refusal) => Some(refusal),
+        | Action::Stop(_, refusal)
+        | Action::LeaveAlone(_, refusal) => Some(refusal),
         Action::Accept | Action::RetryAfter(_) | Action::Pause(_) | Action::Renew => None,
     }
 }

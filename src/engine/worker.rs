@@ -6,12 +6,14 @@
 
 use std::sync::Mutex;
 
-use super::ends::{LaneEnd, Stopped};
+use super::ends::{LaneEnd, LaneStopped, Stopped};
 use super::event::Event;
-use super::exchanger::{Exchanger, LaneStopped, Means, Question, Reached, lock};
+use super::exchanger::{Exchanger, Means, Question, Reached};
+use super::gate::lock;
 use super::journey::{Journey, code_of, without_sensitive};
 use super::lane::Lane;
-use super::recorder::Recorder;
+use super::recorder::{NotRecorded, Recorder};
+use super::sweep::Waiting;
 use super::transport::Transport;
 use crate::core::{
     FieldPath, Json, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
@@ -21,9 +23,11 @@ use crate::store::{Answer, Entry, Settlement, SnapshotRow};
 
 /// Works off the rows of one lane.
 pub struct Worker<T> {
-    exchanger: Exchanger<T>,
+    pub(super) exchanger: Exchanger<T>,
     recorder: Recorder,
     counts: Mutex<LaneCounts>,
+    /// Rows whose outcome waits for something.
+    pub(super) waiting: Mutex<Waiting>,
 }
 
 /// What one exchange led to.
@@ -34,6 +38,8 @@ pub(super) enum Step {
     Again,
     /// The row has come to its outcome.
     Ended,
+    /// The row has come to this outcome, unless it is given a last chance.
+    Aside(Box<Settlement>),
 }
 
 impl<T> std::fmt::Debug for Worker<T> {
@@ -49,6 +55,7 @@ impl<T: Transport> Worker<T> {
             exchanger: Exchanger::new(means),
             recorder,
             counts: Mutex::new(counts),
+            waiting: Mutex::default(),
         }
     }
 
@@ -78,30 +85,69 @@ impl<T: Transport> Worker<T> {
         counts.retries += retries;
         LaneEnd {
             counts,
-            stopped: self.exchanger.stopped(),
+            ..self.exchanger.end()
         }
     }
 
-    /// Takes one row to its outcome, or leaves it planned where the lane ends.
-    pub async fn settle(&self, update: PlannedUpdate) {
-        if self.try_settle(update).await.is_err() {
-            // Whoever stopped the lane said why; all that is left is a state
-            // that did not answer.
-            self.stop(Stopped::NotRecorded);
+    /// Takes one row to its outcome, puts it aside for a last chance, or leaves
+    /// it planned where the lane ends. `doubted` says that an earlier run left
+    /// it in doubt.
+    pub(super) async fn settle(&self, update: PlannedUpdate, doubted: bool) {
+        let known = match self.recorder.lookup(&self.lane().name, &update.key).await {
+            Ok(known) => known,
+            Err(NotRecorded) => return self.stop(Stopped::NotRecorded),
+        };
+        let journey = Journey::new(update, known, doubted);
+        let (journey, ended) = self.travel(journey).await;
+        match ended {
+            Ok(Some(settlement)) => self.put_aside(journey, settlement),
+            Ok(None) => {}
+            Err(LaneStopped) => self.leave(&journey).await,
         }
     }
 
-    async fn try_settle(&self, update: PlannedUpdate) -> Result<(), LaneStopped> {
-        let known = self.recorder.lookup(&self.lane().name, &update.key).await?;
-        let basis = known.as_ref().map(SnapshotRow::basis).unwrap_or_default();
-        let moved = basis != update.basis;
-        let mut journey = Journey::new(update, known);
-        if moved {
-            let settlement = self.settlement(&journey, Outcome::Skipped(SkipReason::Superseded));
-            return self.record(settlement).await;
+    /// Takes a row through its attempts: to its outcome, or to the one that it
+    /// has unless it is given a last chance.
+    pub(super) async fn travel(
+        &self,
+        mut journey: Journey,
+    ) -> (Journey, Result<Option<Box<Settlement>>, LaneStopped>) {
+        let ended = self.try_travel(&mut journey).await;
+        (journey, ended)
+    }
+
+    async fn try_travel(
+        &self,
+        journey: &mut Journey,
+    ) -> Result<Option<Box<Settlement>>, LaneStopped> {
+        let basis = journey.known.as_ref().map(SnapshotRow::basis);
+        if basis.unwrap_or_default() != journey.update.basis {
+            let settlement = self.settlement(journey, Outcome::Skipped(SkipReason::Superseded));
+            return self.record(settlement).await.map(|()| None);
         }
-        while let Step::Again = self.attempt(&mut journey).await? {}
-        Ok(())
+        loop {
+            match self.attempt(journey).await? {
+                Step::Again => {}
+                Step::Aside(settlement) => return Ok(Some(settlement)),
+                Step::Accepted(..) | Step::Ended => return Ok(None),
+            }
+        }
+    }
+
+    /// The lane ended under a row. Where nobody knows what became of its write,
+    /// that is its outcome; else it stays planned.
+    async fn leave(&self, journey: &Journey) {
+        if journey.tries.unanswered {
+            let mut settlement = self.settlement(journey, Outcome::InDoubt);
+            settlement.code = Some(code_of(Outcome::InDoubt, None).to_owned());
+            let why = "the lane ended before it was known whether the update was applied";
+            settlement.message = Some(why.to_owned());
+            // A state that takes nothing more keeps the intent, which says it too.
+            drop(self.record(settlement).await);
+        }
+        // Whoever stopped the lane said why; all that is left is a state that
+        // did not answer.
+        self.stop(Stopped::NotRecorded);
     }
 
     /// One request of a row with its answer, and the row's outcome where it is
@@ -127,13 +173,29 @@ impl<T: Transport> Worker<T> {
             Reached::Again => return Ok(Step::Again),
             Reached::Ended(outcome, refusal, answer) => (outcome, refusal, answer),
         };
+        // A read that failed leaves open what it was to find out.
+        let outcome = if outcome == Outcome::Failed && journey.is_in_doubt() {
+            Outcome::InDoubt
+        } else {
+            outcome
+        };
         let mut settlement = self.settlement(journey, outcome);
-        settlement.code = Some(code_of(outcome, settlement.status).to_owned());
-        settlement.problems =
-            super::refusal_problems(self.lane(), &refusal, code_of(outcome, settlement.status));
+        let code = code_of(outcome, settlement.status);
+        settlement.code = Some(code.to_owned());
+        settlement
+            .problems
+            .extend(super::refusal_problems(self.lane(), &refusal, code));
         settlement.message = Some(refusal.message);
-        settlement.answer = Some(answer);
-        self.record(settlement).await?;
+        if outcome == Outcome::Rejected {
+            settlement.answer = Some(answer);
+            self.refuse(settlement).await?;
+        } else if self.has_last_chance(journey, outcome) {
+            self.record_answer(answer).await?;
+            return Ok(Step::Aside(Box::new(settlement)));
+        } else {
+            settlement.answer = Some(answer);
+            self.record(settlement).await?;
+        }
         Ok(Step::Ended)
     }
 
@@ -158,15 +220,23 @@ impl<T: Transport> Worker<T> {
             provider_request_id: seen.provider_request_id,
             took: journey.began.elapsed(),
             at: self.exchanger.now(),
-            problems: Vec::new(),
+            problems: journey.tries.warnings.clone(),
             note: None,
             answer: None,
             snapshot: None,
         }
     }
 
-    /// Records a row's outcome and counts it.
+    /// Records a row's outcome, counts it, and what it says of others.
     pub(super) async fn record(&self, settlement: Settlement) -> Result<(), LaneStopped> {
+        let outcome = settlement.outcome;
+        self.write(settlement).await?;
+        lock(&self.waiting).tally.settle(outcome);
+        self.release().await
+    }
+
+    /// Records a row's outcome and counts it.
+    pub(super) async fn write(&self, settlement: Settlement) -> Result<(), LaneStopped> {
         let (key, outcome) = (settlement.key.clone(), settlement.outcome);
         self.exchanger
             .record(vec![Entry::Settle(Box::new(settlement))])

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::response::http_date;
+use super::wait::http_date;
 use crate::core::Response;
 
 /// A reset that is larger than this is a date, in seconds since 1970.

@@ -20,6 +20,7 @@ mod rule;
 mod schema;
 mod settings;
 mod violation;
+mod wait;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -43,6 +44,7 @@ pub use rule::NamedCheck;
 pub use schema::ContractError;
 pub use settings::{SettingProblem, Settings, is_loopback};
 pub use violation::Violation;
+pub use wait::garbled_retry_after;
 
 use check::{check, check_pointers, meaning, shape};
 use rule::check_rules;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use url::Url;
 
 use super::Provider;
-use super::allowance::allowances;
 use super::manifest::{Condition, ErrorsShape, Rule, Then};
 use super::paging::Position;
+use super::wait::{asked_wait, is_used_up, retry_after};
 use crate::core::{Json, Response};
 
 /// The longest server text that is kept, in characters.
@@ -40,8 +41,10 @@ pub enum Answer {
     Transient(Refusal),
     /// Everyone shall wait; it was not applied.
     Throttled {
-        /// How long the provider, or else its manifest, says.
+        /// How long the provider asks for, where it says so.
         wait: Option<Duration>,
+        /// What its manifest begins with where it does not.
+        usual: Option<Duration>,
         /// What it said.
         refusal: Refusal,
     },
@@ -72,8 +75,13 @@ impl Answer {
             Self::Accepted => Self::Accepted,
             Self::Rejected(refusal) => Self::Rejected(change(refusal)),
             Self::Transient(refusal) => Self::Transient(change(refusal)),
-            Self::Throttled { wait, refusal } => Self::Throttled {
+            Self::Throttled {
                 wait,
+                usual,
+                refusal,
+            } => Self::Throttled {
+                wait,
+                usual,
                 refusal: change(refusal),
             },
             Self::Unauthorized(refusal) => Self::Unauthorized(change(refusal)),
@@ -112,20 +120,14 @@ impl Provider {
             return by_rule(rule, asked_wait(response, now), refusal);
         }
         match response.status {
-            200..=299 => self.judge_success(response.status, body.as_ref(), asked, refusal),
-            // Only these two are about how much is asked; a 503 with an empty
-            // quota may have been applied all the same.
-            403 | 429 if is_used_up(response, now) => Answer::Throttled {
-                wait: asked_wait(response, now),
-                refusal,
-            },
-            status => default_tail(status, retry_after(response, now), refusal),
+            200..=299 => self.judge_success(response, body.as_ref(), asked, refusal),
+            _ => default_tail(response, now, refusal),
         }
     }
 
     fn judge_success(
         &self,
-        status: u16,
+        response: &Response,
         body: Option<&Json>,
         asked: Asked,
         refusal: Refusal,
@@ -138,9 +140,11 @@ impl Provider {
             };
         }
         let Some(body) = body.filter(|body| matches!(body, Json::Object(_))) else {
-            return Answer::Unreadable(Refusal::new(format!(
-                "the answer {status} holds no JSON object"
-            )));
+            return Answer::Unreadable(Refusal::new(cut(&format!(
+                "the answer {} holds no JSON object ({})",
+                response.status,
+                content_type(response)
+            ))));
         };
         if asked == Asked::Read {
             let pointer = self
@@ -154,6 +158,7 @@ impl Provider {
                 _ => Answer::Unreadable(Refusal::new("the answer to the read holds no record")),
             };
         }
+        let status = response.status;
         if !matches!(status, 200 | 201) {
             return Answer::Unreadable(Refusal::new(format!(
                 "the status {status} says nothing about the update"
@@ -211,10 +216,10 @@ impl Provider {
 
     fn refusal(&self, response: &Response, body: Option<&Json>) -> Refusal {
         let Some(body) = body else {
-            let kind = response.header("content-type").unwrap_or("no content type");
             return Refusal::new(cut(&format!(
-                "HTTP {} without a JSON body ({kind})",
-                response.status
+                "HTTP {} without a JSON body ({})",
+                response.status,
+                content_type(response)
             )));
         };
         let rules = &self.manifest.response;
@@ -277,6 +282,10 @@ fn texts(json: &Json) -> String {
     }
 }
 
+fn content_type(response: &Response) -> &str {
+    response.header("content-type").unwrap_or("no content type")
+}
+
 fn cut(text: &str) -> String {
     text.chars().take(MESSAGE_CAP).collect()
 }
@@ -306,7 +315,8 @@ fn by_rule(rule: &Rule, asked_wait: Option<Duration>, refusal: Refusal) -> Answe
         Then::Stop => Answer::Stopped(refusal),
         Then::Defer => Answer::Deferred(refusal),
         Then::Throttle => Answer::Throttled {
-            wait: asked_wait.or_else(|| rule.wait.as_deref().and_then(parse_wait)),
+            wait: asked_wait,
+            usual: rule.wait.as_deref().and_then(parse_wait),
             refusal,
         },
     }
@@ -320,18 +330,25 @@ pub(super) fn parse_wait(text: &str) -> Option<Duration> {
 }
 
 /// What a status means where no rule of the provider says otherwise.
-fn default_tail(status: u16, asked_wait: Option<Duration>, refusal: Refusal) -> Answer {
-    match (status, asked_wait) {
-        (300..=399, _) => Answer::Stopped(Refusal::new(format!(
-            "the provider answers with a redirect (HTTP {status}), which is never followed; check `base_url`"
-        ))),
+fn default_tail(response: &Response, now: Timestamp, refusal: Refusal) -> Answer {
+    let throttled = |refusal| Answer::Throttled {
+        wait: asked_wait(response, now),
+        usual: None,
+        refusal,
+    };
+    match (response.status, retry_after(response, now)) {
+        (status @ 300..=399, _) => {
+            let host =
+                redirect_host(response).map_or_else(String::new, |host| format!(" to {host}"));
+            Answer::Stopped(Refusal::new(format!(
+                "the provider answers with a redirect{host} (HTTP {status}), which is never followed; check `base_url`"
+            )))
+        }
         (401, _) => Answer::Unauthorized(refusal),
         (402, _) => Answer::Deferred(refusal),
-        (403 | 503, Some(wait)) => Answer::Throttled {
-            wait: Some(wait),
-            refusal,
-        },
-        (429, wait) => Answer::Throttled { wait, refusal },
+        (403 | 503, Some(_)) | (429, _) => throttled(refusal),
+        // A 503 with an empty quota may have been applied all the same.
+        (403, None) if is_used_up(response, now) => throttled(refusal),
         (501 | 505 | 511, _) => Answer::Stopped(refusal),
         (408 | 423 | 425 | 500..=599, _) => Answer::Transient(refusal),
         (400..=499, _) => Answer::Rejected(refusal),
@@ -339,50 +356,10 @@ fn default_tail(status: u16, asked_wait: Option<Duration>, refusal: Refusal) -> 
     }
 }
 
-/// The wait that an answer asks for: by `Retry-After`, or else until there is
-/// something left of a quota that is used up.
-fn asked_wait(response: &Response, now: Timestamp) -> Option<Duration> {
-    retry_after(response, now).or_else(|| {
-        let used_up = allowances(response, now).into_iter();
-        used_up
-            .filter(|allowance| allowance.left == 0)
-            .filter_map(|allowance| allowance.reset)
-            .max()
-    })
-}
-
-fn is_used_up(response: &Response, now: Timestamp) -> bool {
-    let allowances = allowances(response, now);
-    allowances.iter().any(|allowance| allowance.left == 0)
-}
-
-/// The wait that `Retry-After` asks for (RFC 9110 section 10.2.3): seconds or a
-/// date, the longest where there are several; a date that has passed is zero.
-/// What is neither counts as absent.
-fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let clock = response.header("date").and_then(http_date).unwrap_or(now);
-    response
-        .header_values("retry-after")
-        .flat_map(|value| {
-            if http_date(value).is_some() {
-                vec![value]
-            } else {
-                value.split(',').collect()
-            }
-        })
-        .filter_map(|value| {
-            let value = value.trim();
-            if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-                return value.parse().ok().map(Duration::from_secs);
-            }
-            let wait = http_date(value)?.duration_since(clock);
-            Some(Duration::try_from(wait).unwrap_or_default())
-        })
-        .max()
-}
-
-pub(super) fn http_date(value: &str) -> Option<Timestamp> {
-    Timestamp::try_from(httpdate::parse_http_date(value.trim()).ok()?).ok()
+/// The host that a redirect leads to: its path and query may name a client.
+fn redirect_host(response: &Response) -> Option<String> {
+    let host = Url::parse(response.header("location")?).ok()?;
+    host.host_str().map(cut)
 }
 
 #[cfg(test)]

@@ -71,6 +71,13 @@ pub enum Entry {
     Answer(Answer),
     /// A planned row came to its outcome.
     Settle(Box<Settlement>),
+    /// A lane's provider asked to be left alone until then.
+    LeaveAlone {
+        /// The lane's name.
+        lane: String,
+        /// Until when.
+        until: Timestamp,
+    },
     /// A row that planning left out, and when that was recorded.
     LeftOut(LeftOut, Timestamp),
     /// Records that were read from a provider.

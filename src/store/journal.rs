@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::convert::{int, key_hash, micros, millis, reason, to_json};
 use super::entry::{Adopted, Answer, Entry, Intent, OpenRun, RunEnd, RunStart, Settlement};
+use super::lane::leave_alone;
 use super::snapshot::{close, merge};
 use super::{Store, StoreError};
 use crate::core::{LeftOut, LeftOutReason, Method, Outcome, RecordKey, Scope};
@@ -77,6 +78,9 @@ impl Store {
                 Entry::Answer(answer) => answered(&transaction, run, answer)?,
                 Entry::Settle(settlement) => {
                     settle(&transaction, run, lane_id(&settlement.lane)?, settlement)?;
+                }
+                Entry::LeaveAlone { lane, until } => {
+                    leave_alone(&transaction, lane_id(lane)?, Some(*until))?;
                 }
                 Entry::LeftOut(row, at) => {
                     leave_out(&transaction, run, lane_id(&row.lane)?, row, micros(*at))?;

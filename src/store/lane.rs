@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::convert::{count, from_json, micros, timestamp, to_json};
 use super::{Store, StoreError};
@@ -100,10 +100,7 @@ impl Store {
         until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let lane_id = self.lane_id(lane)?;
-        self.connection
-            .prepare_cached("UPDATE lane SET blocked_until = ?2 WHERE lane_id = ?1")?
-            .execute(params![lane_id, until.map(micros)])?;
-        Ok(())
+        leave_alone(&self.connection, lane_id, until)
     }
 
     /// The number of records that the snapshot knows in a lane; 0 for a lane
@@ -127,4 +124,16 @@ impl Store {
             .collect::<Result<_, _>>()?;
         Ok(())
     }
+}
+
+/// Writes until when a lane's provider asked to be left alone.
+pub(super) fn leave_alone(
+    connection: &Connection,
+    lane_id: i64,
+    until: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE lane SET blocked_until = ?2 WHERE lane_id = ?1")?
+        .execute(params![lane_id, until.map(micros)])?;
+    Ok(())
 }

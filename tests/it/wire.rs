@@ -11,7 +11,7 @@ mod placio;
 mod spp;
 mod weel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -87,7 +87,8 @@ impl Folder {
             ledger: Ledger::empty(Timestamp::UNIX_EPOCH),
             bounds: Bounds::default(),
             counts,
-            plan: Box::new(Cursor::new(plan.bytes)),
+            in_doubt: BTreeSet::new(),
+            plan: Box::new(move || Ok(Box::new(Cursor::new(plan.bytes.clone())))),
         }];
         let clock = Clock {
             now: || "2026-01-01T00:00:00Z".parse().unwrap(),

@@ -184,7 +184,7 @@ async fn read_lane<T: Transport + 'static, K: Keep>(
         },
         end: LaneEnd {
             counts,
-            stopped: read.stopped,
+            ..gatherer.reader.lane_end()
         },
     }
 }

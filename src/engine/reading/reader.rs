@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 use crate::core::{Json, Request, Response};
 use crate::engine::bounds::Bounds;
 use crate::engine::decide::Stop;
-use crate::engine::ends::Stopped;
+use crate::engine::ends::{LaneEnd, LaneStopped, Stopped};
 use crate::engine::event::Observer;
-use crate::engine::exchanger::{Clock, Exchanger, LaneStopped, Means, Question, Reached};
+use crate::engine::exchanger::{Clock, Exchanger, Means, Question, Reached};
 use crate::engine::journey::Tries;
 use crate::engine::lane::Lane;
 use crate::engine::pacer::Pacer;
@@ -152,7 +152,7 @@ impl<T: Transport + 'static> Reader<T> {
             };
             match read {
                 Ok(read) => found[place] = Some(read),
-                Err(LaneStopped) => self.exchanger.stop(Stopped::NotRecorded),
+                Err(LaneStopped) => drop(self.exchanger.stop(Stopped::NotRecorded)),
             }
         }
         found.into_iter().flatten().collect()
@@ -178,6 +178,11 @@ impl<T: Transport + 'static> Reader<T> {
             stopped: self.exchanger.stopped(),
             ..self.end.clone()
         }
+    }
+
+    /// How the lane stands, without what became of its rows.
+    pub(super) fn lane_end(&self) -> LaneEnd {
+        self.exchanger.end()
     }
 
     async fn try_next(&mut self, at: Position) -> Result<Vec<Found>, LaneStopped> {
@@ -223,8 +228,7 @@ impl<T: Transport + 'static> Reader<T> {
 
     fn unusable(&self, why: &str) -> LaneStopped {
         self.exchanger
-            .stop(Stopped::Provider(Stop::Unusable, why.to_owned()));
-        LaneStopped
+            .stop(Stopped::Provider(Stop::Unusable, why.to_owned()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What answers mean, status by status.
 
 use super::*;
-use crate::provider::Catalog;
+use crate::provider::{Catalog, garbled_retry_after};
 
 fn answer(provider: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
     let catalog = Catalog::load(&[]).unwrap();
@@ -21,9 +21,17 @@ fn answer(provider: &str, status: u16, headers: &[(&str, &str)], body: &str) -> 
     )
 }
 
+fn retry_after(value: &str) -> Response {
+    Response {
+        status: 429,
+        headers: vec![("retry-after".to_owned(), value.to_owned())],
+        body: Vec::new(),
+    }
+}
+
 fn wait_of(answer: Answer) -> Option<Duration> {
     match answer {
-        Answer::Throttled { wait, .. } => wait,
+        Answer::Throttled { wait, usual, .. } => wait.or(usual),
         other => panic!("not throttled: {other:?}"),
     }
 }
@@ -123,8 +131,12 @@ fn retry_after_takes_seconds_and_the_three_date_forms() {
         wait("Fri Nov 20 10:00:07 2026"),
         Some(Duration::from_secs(7))
     );
-    assert_eq!(wait("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+    assert_eq!(wait("0"), Some(Duration::ZERO));
     assert_eq!(wait("120, 30"), Some(Duration::from_secs(120)));
+    // Beyond every number: the longest wait there is, and not none.
+    assert!(wait("99999999999999999999999") > Some(Duration::from_secs(u64::MAX - 1)));
+    // A date that has passed asks for nothing more.
+    assert_eq!(wait("Fri, 31 Dec 1999 23:59:59 GMT"), fallback);
     for garbage in [
         "-5",
         "1.5",
@@ -134,6 +146,10 @@ fn retry_after_takes_seconds_and_the_three_date_forms() {
         "2026-11-20T10:00:07Z",
     ] {
         assert_eq!(wait(garbage), fallback, "{garbage}");
+        assert!(garbled_retry_after(&retry_after(garbage)), "{garbage}");
+    }
+    for good in ["120", "Fri, 31 Dec 1999 23:59:59 GMT", "1, 2"] {
+        assert!(!garbled_retry_after(&retry_after(good)), "{good}");
     }
 }
 
@@ -207,5 +223,58 @@ fn statuses_have_their_default_meaning() {
     }
     for body in ["", "null", "[]", "<html>", "{\"id\":", "\u{0}"] {
         assert_eq!(kind(200, body), "unreadable", "{body}");
+    }
+}
+
+#[test]
+fn a_403_is_a_throttle_only_where_it_says_so() {
+    let asked = |headers: &[(&str, &str)]| wait_of(answer("spp", 403, headers, "{}"));
+    assert_eq!(asked(&[("retry-after", "9")]), Some(Duration::from_secs(9)));
+    let used_up = ("x-ratelimit-remaining", "0");
+    assert_eq!(asked(&[used_up]), None);
+    assert_eq!(
+        asked(&[used_up, ("x-ratelimit-reset", "50")]),
+        Some(Duration::from_secs(50))
+    );
+    // 2026-11-20T10:00:30Z as seconds since 1970.
+    assert_eq!(
+        asked(&[used_up, ("x-ratelimit-reset", "1795168830")]),
+        Some(Duration::from_secs(30))
+    );
+    for headers in [
+        &[][..],
+        &[("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", "50")],
+    ] {
+        let answer = answer("spp", 403, headers, "{}");
+        assert!(matches!(answer, Answer::Rejected(_)), "{headers:?}");
+    }
+}
+
+#[test]
+fn a_redirect_is_named_by_its_host_and_nothing_else() {
+    let location = [("location", "https://login.example.com/sso?client=ada")];
+    let Answer::Stopped(refusal) = answer("spp", 302, &location, "") else {
+        panic!()
+    };
+    assert!(
+        refusal
+            .message
+            .contains("redirect to login.example.com (HTTP 302)")
+    );
+    assert!(!refusal.message.contains("sso"), "{}", refusal.message);
+}
+
+#[test]
+fn a_page_of_a_proxy_is_named_by_its_content_type() {
+    let html = [("content-type", "text/html; charset=utf-8")];
+    for status in [200, 404, 502] {
+        let words = match answer("spp", status, &html, "<html>Welcome</html>") {
+            Answer::Unreadable(refusal)
+            | Answer::Rejected(refusal)
+            | Answer::Transient(refusal) => refusal.message,
+            other => panic!("{other:?}"),
+        };
+        assert!(words.contains("text/html"), "{words}");
+        assert!(!words.contains("Welcome"), "{words}");
     }
 }

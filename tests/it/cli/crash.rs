@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::server::Answer;
 use crate::support::workdir::{
-    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, counts, expected,
+    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, counts, expected, record_id,
 };
 
 /// A server that holds the n-th request open for ever and says so.
@@ -83,14 +83,27 @@ fn the_run_after_a_kill_sends_what_is_missing_and_converges() {
             ("rows", 3),
             ("unchanged", 1),
             ("updated", 2),
-            ("requests", 2)
+            ("requests", 3)
         ])
     );
-    let sent = remote.sent_since(0);
-    let ids: Vec<&str> = sent.iter().map(|(id, _)| id.as_str()).collect();
-    assert_eq!(ids, ["aa", "bb", "bb", "cc"]);
+    let methods: Vec<(String, String)> = remote
+        .hits()
+        .iter()
+        .map(|hit| (hit.method.clone(), record_id(hit)))
+        .collect();
+    let row = |method: &str, id: &str| (method.to_owned(), id.to_owned());
+    // What is in doubt is read before anything is sent again.
+    let order = [
+        row("POST", "aa"),
+        row("POST", "bb"),
+        row("GET", "bb"),
+        row("POST", "bb"),
+        row("POST", "cc"),
+    ];
+    assert_eq!(methods, order);
     // The repeated update is the same to the byte.
-    assert_eq!(sent[1], sent[2]);
+    let sent = remote.sent_since(0);
+    assert_eq!(sent[1], sent[3]);
     workdir.expect(0, &["plan", "--expect-no-changes"]);
     let ran = workdir.expect(0, &["sync", "--format", "json"]);
     assert_eq!(
@@ -100,9 +113,54 @@ fn the_run_after_a_kill_sends_what_is_missing_and_converges() {
     assert!(!ran.stderr.contains("did not end"), "{ran:#?}");
 }
 
+/// Applies its n-th request, never answers it, and tells that it came.
+fn applying(nth: u32) -> (Remote, Receiver<()>) {
+    let (tell, holds) = mpsc::channel();
+    let state = Mutex::new((0, tell));
+    let accept = accepted();
+    let remote = Remote::new(move |hit| {
+        let mut state = state.lock().unwrap();
+        state.0 += 1;
+        let answer = accept(hit);
+        if state.0 == nth {
+            state.1.send(()).unwrap();
+            return Answer::Hang;
+        }
+        answer
+    });
+    (remote, holds)
+}
+
+#[test]
+fn an_update_that_was_applied_and_never_answered_is_not_sent_again() {
+    let (remote, holds) = applying(2);
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let mut child = workdir.start(&["sync"]);
+    holds.recv_timeout(Duration::from_secs(60)).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let report = workdir.report(0, &["sync"]);
+    assert_eq!(
+        counts(&report),
+        expected([
+            ("rows", 3),
+            ("unchanged", 1),
+            ("updated", 2),
+            ("requests", 2)
+        ])
+    );
+    let hits = remote.hits();
+    let updates = |id: &str| {
+        let writes = hits.iter().filter(|hit| hit.method != "GET");
+        writes.filter(|hit| record_id(hit) == id).count()
+    };
+    assert_eq!(["aa", "bb", "cc"].map(updates), [1, 1, 1]);
+    workdir.expect(0, &["plan", "--expect-no-changes"]);
+}
+
 #[test]
 fn a_row_in_doubt_after_a_kill_is_sent_although_the_file_has_the_old_value_again() {
-    let (remote, holds) = hanging(4);
+    let (remote, holds) = applying(4);
     let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
     workdir.expect(0, &["sync"]);
     workdir.edit("clients.csv", "bob@", "new@");
@@ -115,7 +173,10 @@ fn a_row_in_doubt_after_a_kill_is_sent_although_the_file_has_the_old_value_again
     assert_eq!(counts(&report)["updated"], 1);
     assert_eq!(
         remote.sent_since(4),
-        [("bb".to_owned(), r#"{"email":"bob@example.com"}"#.to_owned())]
+        [
+            ("bb".to_owned(), String::new()),
+            ("bb".to_owned(), r#"{"email":"bob@example.com"}"#.to_owned())
+        ]
     );
 }
 

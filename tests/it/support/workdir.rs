@@ -282,7 +282,8 @@ impl Remote {
     }
 }
 
-fn record_id(hit: &Hit) -> String {
+/// The record that a request is about.
+pub(crate) fn record_id(hit: &Hit) -> String {
     hit.target.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
