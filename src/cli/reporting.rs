@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::exit::ExitCode;
 use super::planning::Planned;
 use crate::core::{LaneCounts, LaneHeader};
-use crate::report::{Exit, LaneReport, REPORT_FORMAT, Report, SourceReport};
+use crate::report::{Exit, LaneReport, REPORT_FORMAT, Report, SourceReport, Waiting};
 
 /// The version of this program.
 pub(super) const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -59,6 +59,7 @@ pub(super) fn lane_report(lane: &LaneHeader, counts: LaneCounts) -> LaneReport {
         new_fields: lane.new_fields.clone(),
         estimate: None,
         stopped: None,
+        waiting: Waiting::default(),
         field_changes: BTreeMap::new(),
     }
 }

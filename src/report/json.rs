@@ -14,7 +14,10 @@
 //! providers.NAME         {kind, target, rows, unchanged, planned, updated, rejected, failed,
 //!                        in_doubt, invalid, skipped {reason: n}, absent, requests, retries,
 //!                        new_fields [path], estimate {requests, seconds} | null,
-//!                        stopped text | null, field_changes {path: n}}
+//!                        stopped text | null, field_changes {path: n},
+//!                        waited_seconds, budget_left n | null, resume_at RFC 3339 | null}
+//!                        waited_seconds is for how long the whole lane was held back;
+//!                        resume_at is when the provider may be called again
 //!                        rows = unchanged + planned + ... + invalid + all of skipped
 //! guards                 [{guard, lane?, ruling "passed" | "refused", message}]
 //! allowed                [NAME=VALUE]

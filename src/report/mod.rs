@@ -24,7 +24,7 @@ pub use escape::{escape, needs_escape};
 pub use json::write_json;
 pub use model::{
     Cause, Detail, Exit, LaneReport, Place, ProblemDetail, ProblemGroup, REPORT_FORMAT, Report,
-    ReportError, RowDetail, SourceReport, left_out_problems,
+    ReportError, RowDetail, SourceReport, Waiting, left_out_problems,
 };
 pub use paint::Colour;
 pub use progress::{BarWriter, Bars, ProgressLog};

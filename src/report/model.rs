@@ -104,14 +104,28 @@ pub struct LaneReport {
     pub estimate: Option<Estimate>,
     /// Why the lane ended early, if it did.
     pub stopped: Option<String>,
+    /// How its requests were held back.
+    pub waiting: Waiting,
     /// Per field the records in which it was changed or is still to be.
     pub field_changes: BTreeMap<FieldPath, u64>,
+}
+
+/// How the requests of a lane were held back. In JSON its members stand beside
+/// the lane's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Seconds for which the whole lane waited.
+    pub waited_seconds: u64,
+    /// Requests of the budget that are left, where there is one.
+    pub budget_left: Option<u64>,
+    /// When the next run may go on, where the provider said so (RFC 3339, UTC).
+    pub resume_at: Option<String>,
 }
 
 impl Serialize for LaneReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let counts = &self.counts;
-        let mut lane = serializer.serialize_struct("LaneReport", 18)?;
+        let mut lane = serializer.serialize_struct("LaneReport", 21)?;
         lane.serialize_field("kind", &self.kind)?;
         lane.serialize_field("target", &self.target)?;
         lane.serialize_field("rows", &counts.rows)?;
@@ -130,6 +144,9 @@ impl Serialize for LaneReport {
         lane.serialize_field("estimate", &self.estimate)?;
         lane.serialize_field("stopped", &self.stopped)?;
         lane.serialize_field("field_changes", &self.field_changes)?;
+        lane.serialize_field("waited_seconds", &self.waiting.waited_seconds)?;
+        lane.serialize_field("budget_left", &self.waiting.budget_left)?;
+        lane.serialize_field("resume_at", &self.waiting.resume_at)?;
         lane.end()
     }
 }

@@ -26,7 +26,7 @@ use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
-use crate::report::{Part, Report, ReportError, Style, write_text};
+use crate::report::{Part, Report, ReportError, Style, Waiting, write_text};
 use crate::store::{Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
@@ -91,6 +91,7 @@ pub(in crate::cli) fn run(
         }
     }
     destination.close(&runtime);
+    forget_rests(&mut store, ends.keys())?;
     for (name, end) in &ends {
         codes.extend(end.stopped.as_ref().and_then(exit_of));
         tell_end(&mut report, name, end);
@@ -278,7 +279,26 @@ fn tell_end(report: &mut Report, name: &str, end: &LaneEnd) {
     if let Some(lane) = report.providers.get_mut(name) {
         lane.counts = end.counts.clone();
         lane.stopped = end.stopped.as_ref().map(ToString::to_string);
+        lane.waiting = Waiting {
+            waited_seconds: end.waited.as_secs(),
+            budget_left: end.budget_left,
+            resume_at: end.resume.map(clock::text),
+        };
     }
+}
+
+/// A rest that a provider asked for and that is over is nobody's concern.
+fn forget_rests<'a>(
+    store: &mut Store,
+    lanes: impl Iterator<Item = &'a String>,
+) -> Result<(), Failure> {
+    let now = clock::now();
+    for lane in lanes {
+        if store.blocked_until(lane)?.is_some_and(|until| until <= now) {
+            store.set_blocked_until(lane, None)?;
+        }
+    }
+    Ok(())
 }
 
 /// A lane that went through a whole file knows its mapped fields from now on.

@@ -362,6 +362,14 @@ fn remarks(lane: &LaneReport, values: Values) -> Vec<String> {
         let requests = counted(counts.requests, "request", "requests");
         remarks.push(format!("{requests} sent{retries}"));
     }
+    let waiting = &lane.waiting;
+    if waiting.waited_seconds > 0 {
+        remarks.push(format!("waited {}", duration(waiting.waited_seconds)));
+    }
+    if let Some(left) = waiting.budget_left {
+        let left = counted(left, "request", "requests");
+        remarks.push(format!("{left} of the budget left"));
+    }
     if let Some(stopped) = &lane.stopped {
         let why = if values == Values::Hidden {
             WORDS_HIDDEN.to_owned()
@@ -369,6 +377,9 @@ fn remarks(lane: &LaneReport, values: Values) -> Vec<String> {
             value::foreign(stopped)
         };
         remarks.push(format!("stopped early: {why}"));
+    }
+    if let Some(at) = &waiting.resume_at {
+        remarks.push(format!("the next run may go on from {}", escape(at)));
     }
     remarks
 }

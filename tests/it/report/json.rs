@@ -71,6 +71,9 @@ fn the_report_has_every_promised_member() {
             "estimate",
             "stopped",
             "field_changes",
+            "waited_seconds",
+            "budget_left",
+            "resume_at",
         ]
     );
     assert_eq!(
