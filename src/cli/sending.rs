@@ -17,9 +17,11 @@ use super::lanes::{Destination, transports};
 use super::planning::Planned;
 use super::session::Session;
 use super::signals::Signals;
-use crate::engine::{ApplyLane, Lane, LaneEnd, Ledger, Observer, Recorder, Stop, Stopped, apply};
+use crate::engine::{
+    ApplyLane, Lane, LaneEnd, Ledger, Observer, Recorder, Stop, Stopped, Unrecorded, apply,
+};
 use crate::http::LaneTransport;
-use crate::store::{OpenRun, Store, StoreError};
+use crate::store::{OpenRun, Store};
 
 /// How long a run may take where nobody says otherwise.
 const RUN_TIME: Duration = Duration::from_secs(6 * 3600);
@@ -30,7 +32,7 @@ pub(super) struct Sent {
     /// The state, given back by the recorder.
     pub(super) store: Store,
     /// The error that ended the recording, if one did.
-    pub(super) recorded: Result<(), StoreError>,
+    pub(super) recorded: Result<(), Unrecorded>,
     /// How the run ends, where a signal asked for it.
     pub(super) interrupted: Option<ExitCode>,
     /// Per lane what became of it.

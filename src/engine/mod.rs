@@ -52,7 +52,7 @@ pub use reading::{
     Adoption, Found, LookFor, ReadBack, ReadEnd, ReadLane, Reader, Roster, RosterRow, Stopper,
     Tellers, adopt, compare, read_back,
 };
-pub use recorder::{NotRecorded, Recorder, RecorderThread};
+pub use recorder::{NotRecorded, Recorder, RecorderThread, Unrecorded};
 pub use rows::SourceView;
 pub use transport::{Generation, Renewal, Transport};
 pub use worker::Worker;

@@ -2,20 +2,32 @@
 //!
 //! Lanes hand it records and wait until they are durable. What waits at the
 //! same time shares one transaction, so that many lanes cost one flush. It
-//! must never answer before the commit, and after a failed commit it answers
-//! nothing but the failure: without a journal nothing may be sent.
+//! must never answer before the commit. While the disk is full it tries again
+//! for a while, and nothing is sent meanwhile, because every request waits for
+//! its intent; after that it answers nothing but the failure.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::core::RecordKey;
+use crate::core::{RecordKey, sha256_hex};
 use crate::store::{Entry, OpenRun, SnapshotRow, Store, StoreError};
 
 /// How many entries share a transaction at most; beyond it nothing is gained.
 const GROUP: usize = 256;
 /// How many requests may wait for the recorder: a slow disk slows the senders.
 const QUEUE: usize = 512;
+
+/// How often a commit that failed for want of space is tried again, and after
+/// which time. Nobody empties the disks that tests fill, so they wait less.
+const TRIES: u32 = if cfg!(debug_assertions) { 4 } else { 60 };
+const BETWEEN: Duration = if cfg!(debug_assertions) {
+    Duration::from_millis(50)
+} else {
+    Duration::from_millis(500)
+};
 
 /// The state does not take what must be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,12 +43,28 @@ enum Ask {
 #[derive(Clone, Debug)]
 pub struct Recorder {
     asks: mpsc::Sender<Ask>,
+    lost: Lost,
+}
+
+/// The keys whose outcomes could not be recorded.
+type Lost = Arc<Mutex<Vec<RecordKey>>>;
+
+/// The recording ended before everything was recorded.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unrecorded {
+    /// Why.
+    #[source]
+    pub error: StoreError,
+    /// SHA-256, in hex, of each key whose outcome is known to nobody now.
+    pub keys: Vec<String>,
 }
 
 /// The running recorder; it gives the store back when all handles are gone.
 #[derive(Debug)]
 pub struct RecorderThread {
     thread: JoinHandle<(Store, Result<(), StoreError>)>,
+    lost: Lost,
 }
 
 impl Recorder {
@@ -45,11 +73,25 @@ impl Recorder {
     pub fn start(store: Store, run: OpenRun) -> (Self, RecorderThread) {
         let (asks, queue) = mpsc::channel(QUEUE);
         let thread = std::thread::spawn(move || serve(store, run, queue));
-        (Self { asks }, RecorderThread { thread })
+        let lost = Lost::default();
+        let recorder = Self {
+            asks,
+            lost: Arc::clone(&lost),
+        };
+        (recorder, RecorderThread { thread, lost })
     }
 
     /// Records entries; they are durable when this returns.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<(), NotRecorded> {
+        let settled: Vec<RecordKey> = entries.iter().filter_map(settled).collect();
+        let recorded = self.hand_over(entries).await;
+        if recorded.is_err() {
+            lock(&self.lost).extend(settled);
+        }
+        recorded
+    }
+
+    async fn hand_over(&self, entries: Vec<Entry>) -> Result<(), NotRecorded> {
         let (done, recorded) = oneshot::channel();
         self.asks
             .send(Ask::Record(entries, done))
@@ -75,11 +117,55 @@ impl Recorder {
 
 impl RecorderThread {
     /// Waits until every handle is dropped and all is written; gives the store
-    /// back, and the error that ended the recording, if one did.
+    /// back, and what could not be recorded, if anything.
     #[must_use]
-    pub fn finish(self) -> Option<(Store, Result<(), StoreError>)> {
-        self.thread.join().ok()
+    pub fn finish(self) -> Option<(Store, Result<(), Unrecorded>)> {
+        let (store, recorded) = self.thread.join().ok()?;
+        let keys = || {
+            let lost = lock(&self.lost);
+            lost.iter()
+                .map(|key| sha256_hex(key.as_str().as_bytes()))
+                .collect()
+        };
+        let recorded = recorded.map_err(|error| Unrecorded {
+            error,
+            keys: keys(),
+        });
+        Some((store, recorded))
     }
+}
+
+/// The key of the row that an entry settles.
+fn settled(entry: &Entry) -> Option<RecordKey> {
+    match entry {
+        Entry::Settle(settlement) => Some(settlement.key.clone()),
+        _ => None,
+    }
+}
+
+fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does something until it is done, fails for good, or the patience ends: then
+/// the first failure is the one that counts.
+fn patiently(
+    mut attempt: impl FnMut() -> Result<(), StoreError>,
+    mut wait: impl FnMut(),
+) -> Result<(), StoreError> {
+    let first = match attempt() {
+        Err(error) if error.may_pass() => error,
+        done => return done,
+    };
+    for _ in 0..TRIES {
+        wait();
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.may_pass() => {}
+            Err(_) => break,
+        }
+    }
+    Err(first)
 }
 
 fn serve(
@@ -106,8 +192,9 @@ fn serve(
                 None
             };
         }
+        let commit = || store.record(run, &entries);
         if !entries.is_empty()
-            && let Err(error) = store.record(run, &entries)
+            && let Err(error) = patiently(commit, || std::thread::sleep(BETWEEN))
         {
             // Dropping the queue and the waiting tells everyone.
             return (store, Err(error));
@@ -126,4 +213,38 @@ fn serve(
         }
     }
     (store, Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries against a disk that is full so often; the result, and the waits.
+    fn tried(
+        full: u32,
+        then: impl Fn() -> Result<(), StoreError>,
+    ) -> (Result<(), StoreError>, u32) {
+        let (mut tries, mut waits) = (0, 0);
+        let attempt = || {
+            tries += 1;
+            if tries <= full {
+                return Err(StoreError::Full);
+            }
+            then()
+        };
+        let done = patiently(attempt, || waits += 1);
+        (done, waits)
+    }
+
+    #[test]
+    fn a_commit_waits_for_space_and_only_for_that() {
+        assert!(matches!(tried(0, || Ok(())), (Ok(()), 0)));
+        assert!(matches!(tried(3, || Ok(())), (Ok(()), 3)));
+        let (ended, waits) = tried(u32::MAX, || Ok(()));
+        assert!(matches!(ended, Err(StoreError::Full)));
+        assert_eq!(waits, TRIES);
+        let bug = || Err(StoreError::Journal("no"));
+        assert!(matches!(tried(0, bug), (Err(StoreError::Journal(_)), 0)));
+        assert!(matches!(tried(1, bug), (Err(StoreError::Full), 1)));
+    }
 }

@@ -107,6 +107,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether somebody may put it right while a run goes on: a disk can be
+    /// freed, a lock let go.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Full | Self::Busy)
+    }
+
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io {
             path: path.to_owned(),

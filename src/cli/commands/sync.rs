@@ -87,11 +87,14 @@ pub(in crate::cli) fn run(
         codes.extend(interrupted);
         if let Err(error) = recorded {
             error!("What was sent could not be recorded: {error}. The next run settles it.");
+            if !error.keys.is_empty() {
+                let keys = error.keys.join(", ");
+                error!("Sent and not recorded, by SHA-256 of the key: {keys}");
+            }
             codes.push(ExitCode::Io);
         }
     }
     destination.close(&runtime);
-    forget_rests(&mut store, ends.keys())?;
     for (name, end) in &ends {
         codes.extend(end.stopped.as_ref().and_then(exit_of));
         tell_end(&mut report, name, end);
@@ -120,6 +123,7 @@ pub(in crate::cli) fn run(
     story.collect(&mut report)?;
     show(&story, &report, look, files, told)?;
     ended?;
+    forget_rests(&mut store, ends.keys())?;
     super::retention::forget_old(session, &mut store, clock::now())?;
     Ok(code)
 }
