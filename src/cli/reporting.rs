@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::clock;
 use super::exit::ExitCode;
 use super::planning::Planned;
 use crate::core::{LaneCounts, LaneHeader};
+use crate::engine::LaneEnd;
 use crate::report::{Exit, LaneReport, REPORT_FORMAT, Report, SourceReport, Waiting};
 
 /// The version of this program.
@@ -61,6 +63,15 @@ pub(super) fn lane_report(lane: &LaneHeader, counts: LaneCounts) -> LaneReport {
         stopped: None,
         waiting: Waiting::default(),
         field_changes: BTreeMap::new(),
+    }
+}
+
+/// How the requests of a lane were held back.
+pub(super) fn waiting(end: &LaneEnd) -> Waiting {
+    Waiting {
+        waited_seconds: end.waited.as_secs(),
+        budget_left: end.budget_left,
+        resume_at: end.resume.map(clock::text),
     }
 }
 

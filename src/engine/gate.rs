@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -304,11 +304,16 @@ impl Gate {
     }
 }
 
-/// So long after a time; the last time there is where that is beyond it.
+/// So long after a time, and never before: the next whole second, or the last
+/// time there is.
 pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let seconds = TimestampRound::new()
+        .smallest(Unit::Second)
+        .mode(RoundMode::Ceil);
     SignedDuration::try_from(wait)
         .ok()
         .and_then(|wait| now.checked_add(wait).ok())
+        .and_then(|until| until.round(seconds).ok())
         .unwrap_or(Timestamp::MAX)
 }
 

@@ -6,6 +6,7 @@ mod adoption;
 mod codes;
 mod configured;
 mod crash;
+mod deferred;
 mod delivery;
 mod drift;
 mod output;

@@ -4,6 +4,10 @@
 //! The transport keeps what it was asked and when; it is the judge.
 
 mod bounds;
+mod faults;
+mod refusals;
+mod waits;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -186,7 +190,16 @@ impl Folder {
 
     /// Plans and applies, each lane with its own transport.
     async fn sync(&self, run_id: &str, transports: Vec<Scripted>) -> BTreeMap<String, LaneEnd> {
-        let mut store = Store::open(&self.state()).unwrap();
+        let store = Store::open(&self.state()).unwrap();
+        self.run(store, run_id, transports).await.0
+    }
+
+    async fn run<T: Transport + 'static>(
+        &self,
+        mut store: Store,
+        run_id: &str,
+        transports: Vec<T>,
+    ) -> (BTreeMap<String, LaneEnd>, Store) {
         let setup = Setup::read(&self.config, self.directory.path()).unwrap();
         setup.bind(&mut store);
         let plan = setup.plan(&store);
@@ -230,9 +243,10 @@ impl Folder {
             &Interrupt::new().1,
         )
         .await;
-        recorder.finish().unwrap().1.unwrap();
+        let (store, recorded) = recorder.finish().unwrap();
+        recorded.unwrap();
         assert!(ends.values().all(|end| end.counts.adds_up()));
-        ends
+        (ends, store)
     }
 }
 

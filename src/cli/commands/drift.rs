@@ -102,6 +102,7 @@ pub(in crate::cli) fn run(
         codes.extend(read.end.stopped.as_ref().and_then(exit_of));
         if let Some(lane) = report.providers.get_mut(name) {
             lane.stopped = read.end.stopped.as_ref().map(ToString::to_string);
+            lane.waiting = reporting::waiting(&read.end);
         }
     }
     codes.extend(reporting::exit_of_rows(&report));

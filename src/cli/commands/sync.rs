@@ -26,7 +26,7 @@ use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
-use crate::report::{Part, Report, ReportError, Style, Waiting, write_text};
+use crate::report::{Part, Report, ReportError, Style, write_text};
 use crate::store::{Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
@@ -283,11 +283,7 @@ fn tell_end(report: &mut Report, name: &str, end: &LaneEnd) {
     if let Some(lane) = report.providers.get_mut(name) {
         lane.counts = end.counts.clone();
         lane.stopped = end.stopped.as_ref().map(ToString::to_string);
-        lane.waiting = Waiting {
-            waited_seconds: end.waited.as_secs(),
-            budget_left: end.budget_left,
-            resume_at: end.resume.map(clock::text),
-        };
+        lane.waiting = reporting::waiting(end);
     }
 }
 

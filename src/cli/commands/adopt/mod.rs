@@ -24,7 +24,7 @@ use crate::cli::planning::{Planned, guards, header};
 use crate::cli::reporting::{self, TOOL_VERSION};
 use crate::cli::session::{Opened, Session};
 use crate::core::{GuardVerdict, Header, LaneCounts, LaneHeader, Ruling, Scope, Trailer, hex};
-use crate::engine::{Lane, Observer, PlanWriter, Sealing, Stopped};
+use crate::engine::{Lane, LaneEnd, Observer, PlanWriter, Sealing};
 use crate::store::{Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// What both ways work with.
@@ -45,10 +45,8 @@ struct Adopting<'a> {
 struct Adopted {
     store: Store,
     run: OpenRun,
-    /// Per lane its rows.
-    lanes: BTreeMap<String, LaneCounts>,
-    /// Per lane why it ended early.
-    stopped: BTreeMap<String, Stopped>,
+    /// What became of each lane.
+    ends: BTreeMap<String, LaneEnd>,
     /// Codes that neither rows nor lanes give.
     codes: Vec<ExitCode>,
 }
@@ -135,8 +133,7 @@ impl Adopting<'_> {
         Ok(Adopted {
             store,
             run,
-            lanes: BTreeMap::new(),
-            stopped: BTreeMap::new(),
+            ends: BTreeMap::new(),
             codes: Vec::new(),
         })
     }
@@ -153,13 +150,17 @@ impl Adopting<'_> {
         let Adopted {
             mut store,
             run,
-            lanes: counts,
-            stopped,
+            ends,
             codes,
         } = adopted;
+        let counts: BTreeMap<String, LaneCounts> = ends
+            .iter()
+            .map(|(name, end)| (name.clone(), end.counts.clone()))
+            .collect();
         let whole = self.header.scope == Scope::Whole && !self.is_refused();
         for lane in lanes.iter().filter(|_| whole) {
-            if !stopped.contains_key(&lane.name) {
+            let end = ends.get(&lane.name);
+            if end.is_none_or(|end| end.stopped.is_none()) {
                 super::sync::remember(&mut store, lane)?;
             }
         }
@@ -183,10 +184,12 @@ impl Adopting<'_> {
         let at = clock::now();
         report.ended = Some(clock::text(at));
         let mut codes = codes;
-        for (name, why) in &stopped {
-            codes.extend(crate::cli::sending::exit_of(why));
+        for (name, end) in &ends {
+            let stopped = end.stopped.as_ref();
+            codes.extend(stopped.and_then(crate::cli::sending::exit_of));
             if let Some(lane) = report.providers.get_mut(name) {
-                lane.stopped = Some(why.to_string());
+                lane.stopped = stopped.map(ToString::to_string);
+                lane.waiting = reporting::waiting(end);
             }
         }
         codes.extend(reporting::exit_of_rows(&report));

@@ -72,20 +72,15 @@ pub(super) fn adopt(
         tracing::error!("What was read could not be recorded: {error}.");
         codes.push(ExitCode::Io);
     }
-    let mut lanes = BTreeMap::new();
-    let mut stopped = BTreeMap::new();
+    let mut ends = BTreeMap::new();
     for (name, adoption) in adopted {
         tell(&name, &adoption, writer)?;
-        lanes.insert(name.clone(), adoption.end.counts);
-        if let Some(why) = adoption.end.stopped {
-            stopped.insert(name, why);
-        }
+        ends.insert(name, adoption.end);
     }
     Ok(Adopted {
         store,
         run,
-        lanes,
-        stopped,
+        ends,
         codes,
     })
 }

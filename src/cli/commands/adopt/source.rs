@@ -9,7 +9,7 @@ use crate::cli::clock;
 use crate::cli::failure::Failure;
 use crate::cli::planning::with_source;
 use crate::core::{LaneCounts, LeftOut, LeftOutReason};
-use crate::engine::{Lane, PlanError, Takers, declare};
+use crate::engine::{Lane, LaneEnd, PlanError, Takers, declare};
 use crate::source::SourceError;
 use crate::store::{self, Entry, OpenRun, Store};
 
@@ -22,16 +22,19 @@ pub(super) fn adopt(
 ) -> Result<Adopted, Failure> {
     let nothing = |lane: &Lane| (lane.name.clone(), LaneCounts::default());
     let run = adopting.begin(&mut store, lanes.iter().map(nothing).collect())?;
-    let mut counts = BTreeMap::new();
+    let mut ends = BTreeMap::new();
     for lane in lanes {
-        let taken = take_over(adopting, lane, &mut store, run, writer)?;
-        counts.insert(lane.name.clone(), taken);
+        let counts = take_over(adopting, lane, &mut store, run, writer)?;
+        let end = LaneEnd {
+            counts,
+            ..LaneEnd::default()
+        };
+        ends.insert(lane.name.clone(), end);
     }
     Ok(Adopted {
         store,
         run,
-        lanes: counts,
-        stopped: BTreeMap::new(),
+        ends,
         codes: Vec::new(),
     })
 }

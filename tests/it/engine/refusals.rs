@@ -1,0 +1,173 @@
+//! Refusals that are everyone's: a wrong workspace, a missing right, a wrong
+//! mapping. No row is marked for what is not its fault.
+
+use super::world::{Does, Provider, World};
+use super::*;
+
+fn refusing(status: u16) -> Provider {
+    Provider::new(move |_| Does::says(status))
+}
+
+/// The next run, against a provider that works, does all of it.
+async fn assert_all_is_left(world: &mut World, provider: &Provider, rows: u64) {
+    let provider = provider.judged(|_| Does::Works);
+    let end = world.sync_one(&provider).await;
+    assert_eq!((end.stopped, end.counts.updated), (None, rows));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workspace_that_knows_nobody_ends_the_lane_and_rejects_nothing() {
+    let mut world = World::new(&["crm"], 100, FAST, 1);
+    let provider = refusing(404);
+    let end = world.sync_one(&provider).await;
+    let Some(Stopped::Provider(Stop::Unusable, why)) = &end.stopped else {
+        panic!("{:?}", end.stopped)
+    };
+    assert!(why.contains("none of the first 20 records"), "{why}");
+    assert_eq!((end.counts.planned, end.counts.rejected), (100, 0));
+    assert!(provider.requests() <= 24, "{}", provider.requests());
+    assert_all_is_left(&mut world, &provider, 100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_known_row_makes_the_unknown_ones_their_own_fault() {
+    let mut world = World::new(&["crm"], 100, FAST, 1);
+    let provider = Provider::new(|ask| match ask.id {
+        "r18" => Does::Works,
+        id if id.len() < 3 => Does::says(404),
+        _ => Does::Works,
+    });
+    let end = world.sync_one(&provider).await;
+    assert_eq!(end.stopped, None);
+    assert_eq!((end.counts.updated, end.counts.rejected), (90, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fewer_unknown_rows_than_twenty_are_rejected_at_the_end() {
+    let mut world = World::new(&["crm"], 5, FAST, 1);
+    let end = world.sync_one(&refusing(404)).await;
+    assert_eq!((end.stopped, end.counts.rejected), (None, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_rows_that_may_not_be_written_end_the_lane_and_reject_nothing() {
+    let mut world = World::new(&["crm"], 100, FAST, 1);
+    let provider = refusing(403);
+    let end = world.sync_one(&provider).await;
+    assert!(matches!(
+        end.stopped,
+        Some(Stopped::Provider(Stop::Credentials, _))
+    ));
+    assert_eq!((end.counts.planned, end.counts.rejected), (100, 0));
+    assert!(provider.requests() <= 9, "{}", provider.requests());
+    assert_all_is_left(&mut world, &provider, 100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_here_and_there_that_may_not_be_written_is_rejected() {
+    let mut world = World::new(&["crm"], 100, FAST, 1);
+    let provider = Provider::new(|ask| {
+        if ask.id.ends_with('3') {
+            Does::says(403)
+        } else {
+            Does::Works
+        }
+    });
+    let end = world.sync_one(&provider).await;
+    assert_eq!(end.stopped, None);
+    assert_eq!((end.counts.updated, end.counts.rejected), (90, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_403_that_names_a_used_up_limit_is_a_pause() {
+    let mut world = World::new(&["crm"], 20, FAST, 1);
+    let provider = Provider::new(|ask| match ask.number {
+        5 => Does::Says(
+            403,
+            vec![
+                ("x-ratelimit-remaining".to_owned(), "0".to_owned()),
+                ("x-ratelimit-reset".to_owned(), "50".to_owned()),
+            ],
+        ),
+        _ => Does::Works,
+    });
+    let end = world.sync_one(&provider).await;
+    assert_eq!((end.counts.updated, end.counts.rejected), (20, 0));
+    let log = provider.log();
+    let asked = log[5].answered.unwrap();
+    let first = log.iter().map(|l| l.at).filter(|at| *at > asked).min();
+    assert!(first >= Some(asked + Duration::from_secs(50)), "{first:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_rejects_end_the_lane_and_nothing_more_is_rejected() {
+    let mut world = World::new(&["crm"], 500, FAST, 1);
+    let provider = refusing(422);
+    let end = world.sync_one(&provider).await;
+    let Some(Stopped::Provider(Stop::Deferred, why)) = &end.stopped else {
+        panic!("{:?}", end.stopped)
+    };
+    assert!(why.contains("too many rejects: 20 of 20"), "{why}");
+    assert_eq!((end.counts.planned, end.counts.rejected), (480, 20));
+    assert!(provider.requests() <= 24, "{}", provider.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejects_that_are_a_part_of_the_rows_end_nothing() {
+    let mut world = World::new(&["crm"], 500, FAST, 1);
+    let provider = Provider::new(|ask| {
+        if ask.id.ends_with(['1', '4', '7', '9']) {
+            Does::says(422)
+        } else {
+            Does::Works
+        }
+    });
+    let end = world.sync_one(&provider).await;
+    assert_eq!(end.stopped, None);
+    assert_eq!((end.counts.updated, end.counts.rejected), (300, 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_credentials_are_seen_by_as_many_requests_as_are_open_and_no_more() {
+    for concurrency in [1, 2, 4, 8] {
+        let limits =
+            format!("quota = [{{ calls = 1000, per = \"second\" }}], concurrency = {concurrency}");
+        let mut world = World::new(&["crm"], 200, &limits, 1);
+        let provider = refusing(401);
+        let end = world.sync_one(&provider).await;
+        assert!(matches!(
+            end.stopped,
+            Some(Stopped::Provider(Stop::Credentials, _))
+        ));
+        assert_eq!((end.counts.planned, end.counts.rejected), (200, 0));
+        assert!(
+            provider.requests() <= concurrency,
+            "{}",
+            provider.requests()
+        );
+        assert_all_is_left(&mut world, &provider, 200).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_shows_another_record_ends_the_lane() {
+    let folder = Folder::new(&["crm"], 50, FAST);
+    let transport = Scripted::new(|number, _| match number {
+        10 => Play::Answer(
+            200,
+            r#"{"id":"someone"}"#,
+            Vec::new(),
+            Duration::from_millis(20),
+        ),
+        _ => status(200),
+    });
+    let ends = folder.sync("run-1", vec![transport.clone()]).await;
+    let end = &ends["crm"];
+    assert!(matches!(
+        end.stopped,
+        Some(Stopped::Provider(Stop::Unusable, _))
+    ));
+    assert_eq!(end.counts.in_doubt, 1);
+    assert!(transport.seen().len() <= 14);
+    assert_eq!(in_doubt(&folder.state()).len(), 1);
+}
