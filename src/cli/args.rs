@@ -13,7 +13,8 @@ use clap::error::ErrorKind;
 use clap::{Args as Flags, Parser, Subcommand};
 
 use super::config::{
-    Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check_max_duration, check_rate,
+    Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, check_lock_timeout, check_max_duration,
+    check_rate,
 };
 use super::exit::ExitCode;
 use crate::core::FieldPath;
@@ -84,6 +85,8 @@ pub enum Command {
     Adopt(Adopt),
     /// Show what changed at the providers since they acknowledged it last
     Drift(Drift),
+    /// Tell the last run, what is pending or in doubt, and who is at work
+    Status(Status),
     /// List past runs, or show one
     Runs(Runs),
     /// List the providers, or show the fields, limits and rules of one
@@ -153,6 +156,9 @@ pub struct Sync {
     /// How fast.
     #[command(flatten)]
     pub pace: Pace,
+    /// Beside another run.
+    #[command(flatten)]
+    pub locking: Locking,
     /// Where to send.
     #[command(flatten)]
     pub sandbox: InSandbox,
@@ -191,6 +197,9 @@ pub struct Adopt {
     /// How fast.
     #[command(flatten)]
     pub pace: Pace,
+    /// Beside another run.
+    #[command(flatten)]
+    pub locking: Locking,
     /// Where to send.
     #[command(flatten)]
     pub sandbox: InSandbox,
@@ -236,6 +245,14 @@ pub struct Drift {
     /// What is shown.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// `status`.
+#[derive(Clone, Copy, Debug, Flags)]
+pub struct Status {
+    /// What stdout gets
+    #[arg(long)]
+    pub format: Option<Format>,
 }
 
 /// `runs` and `runs show`.
@@ -379,6 +396,15 @@ pub struct Pace {
     pub max_duration: Option<Duration>,
 }
 
+/// What happens while another run holds the state.
+#[derive(Clone, Copy, Debug, Default, Flags)]
+#[command(next_help_heading = "Pace")]
+pub struct Locking {
+    /// Wait at most this long for another run to end, for example 30s or 5m; without it, fail at once
+    #[arg(long, value_name = "D", value_parser = lock_timeout)]
+    pub lock_timeout: Option<Duration>,
+}
+
 /// Where to send.
 #[derive(Clone, Copy, Debug, Default, Flags)]
 #[command(next_help_heading = "Sandbox")]
@@ -431,6 +457,10 @@ fn rate(text: &str) -> Result<f64, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     check_max_duration(text).map_err(str::to_owned)
+}
+
+fn lock_timeout(text: &str) -> Result<Duration, String> {
+    check_lock_timeout(text).map_err(str::to_owned)
 }
 
 fn adopt_from(text: &str) -> Result<AdoptFrom, String> {

@@ -12,6 +12,7 @@ mod details;
 pub mod exit;
 mod failure;
 mod lanes;
+mod locking;
 mod logging;
 mod output;
 mod planning;

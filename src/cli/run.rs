@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::args::{
     Args, Command, Common, InSandbox, Output, Portion, Providers, ProvidersCommand, Runs,
-    RunsCommand, parse,
+    RunsCommand, Status, parse,
 };
 use super::catalog::catalog_of;
 use super::commands::{self, plan::Changes};
@@ -85,6 +85,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
                 selection: sync.selection,
                 portion: sync.portion,
                 pace: sync.pace,
+                locking: sync.locking,
                 sandbox: sync.sandbox,
                 output: sync.output,
                 ..Asked::default()
@@ -115,6 +116,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             let asked = Asked {
                 selection: adopt.selection,
                 pace: adopt.pace,
+                locking: adopt.locking,
                 sandbox: adopt.sandbox,
                 output: adopt.output,
                 ..Asked::default()
@@ -152,15 +154,29 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             };
             commands::sandbox::run(&session, sandbox.port, faults)
         }
+        Command::Status(asked) => status(&common, asked),
         Command::Runs(runs) => history(&common, runs),
         Command::Providers(providers) => catalogue(&common, providers),
     }
 }
 
-fn history(common: &Common, runs: Runs) -> Result<ExitCode, Failure> {
+fn status(common: &Common, asked: Status) -> Result<ExitCode, Failure> {
+    let config = read_config(common)?;
+    let output = Output {
+        format: asked.format,
+        ..Output::default()
+    };
+    commands::status::run(&config, look(common, &config.run, &output))
+}
+
+fn read_config(common: &Common) -> Result<Config, Failure> {
     let catalog = catalog_of(common)?;
-    let config = Config::read(&common.config, &catalog)
-        .map_err(|problems| Failure::config(&common.config, &problems))?;
+    Config::read(&common.config, &catalog)
+        .map_err(|problems| Failure::config(&common.config, &problems))
+}
+
+fn history(common: &Common, runs: Runs) -> Result<ExitCode, Failure> {
+    let config = read_config(common)?;
     match runs.show {
         None => commands::runs::list(
             &config,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::args::{Common, InSandbox, Output, Pace, Portion, Selection};
+use super::args::{Common, InSandbox, Locking, Output, Pace, Portion, Selection};
 use super::catalog::catalog_of;
 use super::config::{
     Color, Config, LaneConfig, LogFormat, ReportFile, SourcePath, StoredValues, UnusedColumns,
@@ -31,6 +31,7 @@ pub(super) struct Asked {
     pub(super) selection: Selection,
     pub(super) portion: Portion,
     pub(super) pace: Pace,
+    pub(super) locking: Locking,
     pub(super) sandbox: InSandbox,
     pub(super) output: Output,
     /// Whether rows without a remote id are judged too.
@@ -180,6 +181,12 @@ impl Session {
             deadline: time.and_then(|time| self.began.checked_add(time)),
             not_before,
         }
+    }
+
+    /// How long to wait for another run to end.
+    pub(super) fn lock_timeout(&self) -> Duration {
+        let asked = self.asked.locking.lock_timeout;
+        asked.or(self.config.run.lock_timeout).unwrap_or_default()
     }
 
     /// The key of digests and seals, if there is one already.

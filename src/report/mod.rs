@@ -13,6 +13,7 @@ mod paint;
 mod progress;
 mod providers;
 mod runs;
+mod status;
 mod stream;
 mod table;
 mod text;
@@ -37,5 +38,6 @@ pub use runs::{
     AttemptLine, OutcomeLine, RunDetail, RunLine, write_run_json, write_run_text, write_runs_json,
     write_runs_text,
 };
+pub use status::{AtWork, LaneStatus, StatusReport, write_status_json, write_status_text};
 pub use text::{Part, Style, summary_line, write_text};
 pub use value::Values;

@@ -159,7 +159,7 @@ pub fn write_runs_text(
     Ok(())
 }
 
-fn exit(exit: Option<&Exit>) -> String {
+pub(super) fn exit(exit: Option<&Exit>) -> String {
     match exit {
         Some(exit) => format!("{} {}", exit.code, exit.name),
         None => "not ended".to_owned(),

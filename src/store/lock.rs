@@ -2,11 +2,13 @@
 //!
 //! It is the system's lock on a file of its own, so it ends with the process.
 //! It must never be taken on the database file: closing that by hand would
-//! drop `SQLite`'s own locks.
+//! drop `SQLite`'s own locks. The file also remembers the number of the last
+//! run, by which a state that was restored from an older copy is found out.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ const LONGEST: u64 = 4096;
 pub struct Lock {
     file: File,
     previous: Option<Holder>,
+    content: Content,
 }
 
 /// Who holds a lock, as its file says.
@@ -34,18 +37,29 @@ pub struct Lock {
 pub struct Holder {
     /// The process.
     pub pid: u32,
+    /// The machine, or the container, that it runs on.
+    pub host: String,
     /// When it took the lock.
     pub started: Timestamp,
     /// Its run.
     pub run_id: String,
 }
 
+/// What a lock file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Content {
+    /// `None` after a run that gave the lock back.
+    holder: Option<Holder>,
+    /// The number of the last run that was recorded in the state.
+    last_run: u64,
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "process {}, since {}, run {}",
-            self.pid, self.started, self.run_id
+            "process {} on {}, since {}, run {}",
+            self.pid, self.host, self.started, self.run_id
         )
     }
 }
@@ -56,16 +70,10 @@ impl Lock {
     /// directory are made where they are missing.
     ///
     /// [`StoreError::Locked`] names the holder.
-    pub fn acquire(
-        state: &Path,
-        run_id: &str,
-        now: Timestamp,
-        timeout: Duration,
-    ) -> Result<Self, StoreError> {
+    pub fn acquire(state: &Path, holder: &Holder, timeout: Duration) -> Result<Self, StoreError> {
         files::prepare_parent(state)?;
         files::refuse_network(&files::resolved(state)?)?;
         let path = files::beside(state, ".lock");
-        let io = || StoreError::io(&path);
         let mut file = files::open_private(&path)?;
         let mut waited = Duration::ZERO;
         loop {
@@ -77,21 +85,37 @@ impl Lock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(StoreError::Locked {
-                        holder: holder(&mut file),
+                        holder: read(&mut file).holder,
                     });
                 }
-                Err(TryLockError::Error(error)) => return Err(io()(error)),
+                Err(TryLockError::Error(error)) => return Err(StoreError::io(&path)(error)),
             }
         }
-        let previous = holder(&mut file);
-        let text = serde_json::to_string(&Holder {
-            pid: std::process::id(),
-            started: now,
-            run_id: run_id.to_owned(),
+        let found = read(&mut file);
+        let content = Content {
+            holder: Some(holder.clone()),
+            last_run: found.last_run,
+        };
+        write(&mut file, &content).map_err(StoreError::io(&path))?;
+        Ok(Self {
+            file,
+            previous: found.holder,
+            content,
         })
-        .map_err(|_| StoreError::Unstorable("the holder of the lock"))?;
-        write(&mut file, &text).map_err(io())?;
-        Ok(Self { file, previous })
+    }
+
+    /// Who holds the lock of a state now. It is asked for without taking the
+    /// lock, so that nobody is kept out by the question: the system's list of
+    /// locks tells, and where there is none, the file is believed.
+    pub fn holder(state: &Path) -> Result<Option<Holder>, StoreError> {
+        let path = files::beside(state, ".lock");
+        let Some(mut file) = files::read_private(&path)? else {
+            return Ok(None);
+        };
+        let inode = file.metadata().map_err(StoreError::io(&path))?.ino();
+        let held =
+            std::fs::read_to_string("/proc/locks").map_or(true, |locks| is_locked(&locks, inode));
+        Ok(read(&mut file).holder.filter(|_| held))
     }
 
     /// The run that held the lock before and did not give it back: it was
@@ -100,28 +124,75 @@ impl Lock {
     pub fn previous(&self) -> Option<&Holder> {
         self.previous.as_ref()
     }
+
+    /// The number of the last run that the lock file remembers.
+    #[must_use]
+    pub fn last_run(&self) -> u64 {
+        self.content.last_run
+    }
+
+    /// Remembers the number of a run that is recorded in the state.
+    pub fn remember(&mut self, number: u64) -> Result<(), StoreError> {
+        self.content.last_run = number;
+        write(&mut self.file, &self.content).map_err(StoreError::io(Path::new("the lock file")))
+    }
 }
 
 impl Drop for Lock {
-    /// Empties the file, so that the next run does not take this one for dead.
-    /// The file itself stays: removing it would let two runs lock two files.
+    /// Takes the name out of the file, so that the next run does not take this
+    /// one for dead. The file itself stays: removing it would let two runs
+    /// lock two files.
     fn drop(&mut self) {
+        self.content.holder = None;
         // When this fails the next run only notes that this one did not end.
-        let _ = self.file.set_len(0);
+        let _ = write(&mut self.file, &self.content);
         let _ = self.file.unlock();
     }
 }
 
-fn holder(file: &mut File) -> Option<Holder> {
+/// What the file says; nothing where it cannot be understood.
+fn read(file: &mut File) -> Content {
     let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(LONGEST).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let whole = file
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| file.take(LONGEST).read_to_string(&mut text));
+    whole
+        .ok()
+        .and_then(|_| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
-fn write(file: &mut File, text: &str) -> std::io::Result<()> {
+fn write(file: &mut File, content: &Content) -> std::io::Result<()> {
+    let text = serde_json::to_string(content)?;
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(text.as_bytes())?;
     file.sync_data()
+}
+
+/// Whether the system's list of locks has one on this file. A line reads
+/// `1: FLOCK  ADVISORY  WRITE 4711 fd:01:131078 0 EOF`.
+fn is_locked(locks: &str, inode: u64) -> bool {
+    locks.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let kind = words.next();
+        let of = words.nth(3).and_then(|place| place.rsplit(':').next());
+        kind == Some("FLOCK") && of.and_then(|of| of.parse().ok()) == Some(inode)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_list_tells_which_file_is_locked() {
+        let locks = "1: POSIX  ADVISORY  WRITE 12 fd:01:77 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 4711 fd:01:131078 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 4712 fd:01:99 0 EOF\n";
+        assert!(is_locked(locks, 131_078));
+        for other in [77, 1, 99, 13_107] {
+            assert!(!is_locked(locks, other), "{other}");
+        }
+    }
 }

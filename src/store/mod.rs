@@ -20,6 +20,7 @@ mod lock;
 mod open;
 mod run;
 mod snapshot;
+mod status;
 mod tokens;
 
 use std::collections::BTreeMap;

@@ -131,6 +131,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 9] = [
             "indicatif",
             "csv",
             "strsim",
+            "rustix",
         ],
     ),
 ];

@@ -35,12 +35,13 @@ const NOT_RUN: [(&str, &str); 5] = [
     ("clientsync sync", "needs a real provider"),
 ];
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "plan",
     "sync",
     "check",
     "adopt",
     "drift",
+    "status",
     "runs",
     "providers",
     "sandbox",

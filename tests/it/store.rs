@@ -13,7 +13,7 @@ use clientsync::core::{
     FieldPath, Known, LaneCounts, LaneHeader, Method, Outcome, RecordKey, Scope,
 };
 use clientsync::store::{
-    Answer, AttemptResult, Entry, Intent, OpenRun, RunEnd, RunExit, RunStart, Settlement,
+    Answer, AttemptResult, Entry, Holder, Intent, OpenRun, RunEnd, RunExit, RunStart, Settlement,
     SnapshotWrite, Store,
 };
 use jiff::Timestamp;
@@ -50,6 +50,16 @@ fn bound() -> Store {
     let mut store = Store::open_in_memory().unwrap();
     store.bind(&[lane(LANE, "https://a.example")]).unwrap();
     store
+}
+
+/// This process, as it holds a lock.
+fn holder(run_id: &str, second: i64) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        host: "example".to_owned(),
+        started: at(second),
+        run_id: run_id.to_owned(),
+    }
 }
 
 fn planned(rows: u64) -> LaneCounts {

@@ -23,13 +23,14 @@ fn every_flag_is_understood_on_its_commands() {
             "plan {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --expect-no-changes --detailed-exitcode"
         ),
         format!(
-            "sync {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --tps-limit 0.5 --concurrency 4 --budget 100 --max-duration 1h30m"
+            "sync {narrow} {output} {all} --limit 3 --partial --sandbox --fresh --tps-limit 0.5 --concurrency 4 --budget 100 --max-duration 1h30m --lock-timeout 5m"
         ),
         "sync --dry-run --expect-no-changes --detailed-exitcode".to_owned(),
         format!("check {narrow} {output} {all} --partial --sandbox --fresh"),
         format!(
-            "adopt --from source {narrow} {output} {all} --sandbox --fresh --tps-limit 2 --concurrency 1 --budget 1 --max-duration 10m"
+            "adopt --from source {narrow} {output} {all} --sandbox --fresh --tps-limit 2 --concurrency 1 --budget 1 --max-duration 10m --lock-timeout 0"
         ),
+        format!("status {all} --format json"),
         format!("runs {all} --format json"),
         format!("runs show 7 {output} {all}"),
         format!("providers {all} --format json"),
@@ -107,6 +108,10 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "sync --max-duration 10y",
         "sync --max-duration 10",
         "sync --max-duration 31d",
+        "sync --lock-timeout soon",
+        "sync --lock-timeout -1s",
+        "sync --lock-timeout 25h",
+        "plan --lock-timeout 1s",
         "adopt",
         "adopt --from file",
         "runs show",

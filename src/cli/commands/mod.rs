@@ -8,4 +8,5 @@ pub(super) mod providers;
 mod retention;
 pub(super) mod runs;
 pub(super) mod sandbox;
+pub(super) mod status;
 pub(super) mod sync;

@@ -81,7 +81,8 @@ pub(in crate::cli) fn show(config: &Config, id: &str, look: Look) -> Result<Exit
     ))
 }
 
-fn run_line(run: RunRow) -> RunLine {
+/// A run as reports tell it.
+pub(super) fn run_line(run: RunRow) -> RunLine {
     RunLine {
         run_id: run.run_id,
         command: run.command,

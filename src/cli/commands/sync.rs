@@ -8,7 +8,6 @@ use std::io::{BufReader, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{error, info, warn};
@@ -19,6 +18,7 @@ use crate::cli::details::{Outcomes, Told};
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::lanes::{Destination, runtime};
+use crate::cli::locking::lock;
 use crate::cli::output::{Look, ReportFiles, Story, print, show};
 use crate::cli::planning::{Planned, plan_into};
 use crate::cli::reporting::{self, TOOL_VERSION};
@@ -27,7 +27,7 @@ use crate::cli::session::Session;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
 use crate::report::{Part, Report, ReportError, Style, write_text};
-use crate::store::{Entry, Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
+use crate::store::{Entry, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// Runs the command.
 pub(in crate::cli) fn run(
@@ -38,19 +38,12 @@ pub(in crate::cli) fn run(
     let files = ReportFiles::prepare(session.report_files())?;
     let started = clock::now();
     let run_id = clock::new_id(started)?;
-    let state = session.state_path();
-    let lock = Lock::acquire(&state, &run_id, started, Duration::ZERO)?;
-    if let Some(previous) = lock.previous() {
-        warn!(
-            run = previous.run_id,
-            "The previous run did not end by itself; what it left in doubt is sent again."
-        );
-    }
+    let _lock = lock(session, &run_id, started)?;
     if session.asked.sandbox.fresh {
         super::sandbox::forget(session)?;
     }
     let opened = session.open_source()?;
-    let mut store = Store::open(&state)?;
+    let mut store = Store::open(&session.state_path())?;
     let key = session.key()?;
     let runtime = runtime()?;
     let destination = Destination::open(session, &runtime)?;

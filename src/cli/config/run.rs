@@ -22,6 +22,8 @@ pub struct RunTable {
     pub budget: Option<u64>,
     /// How long a run may take.
     pub max_duration: Option<Duration>,
+    /// How long to wait for another run to end.
+    pub lock_timeout: Option<Duration>,
     /// What stdout gets.
     pub format: Option<Format>,
     /// Report files.
@@ -118,6 +120,17 @@ pub fn check_max_duration(text: &str) -> Result<Duration, &'static str> {
         .ok_or("must be a duration from 1s to 30d, for example 10m, 2h or 1h30m")
 }
 
+/// Checks how long to wait for another run: 0, or up to a day.
+pub fn check_lock_timeout(text: &str) -> Result<Duration, &'static str> {
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    if matches!(text, "0" | "0s") {
+        return Ok(Duration::ZERO);
+    }
+    parse_duration(text)
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or("must be 0 or a duration up to 24h, for example 30s or 5m")
+}
+
 /// Reads the table; without one, the file says nothing.
 pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
     let Some(mut section) = section else {
@@ -129,7 +142,10 @@ pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
         budget: section.whole("budget", 1..=u64::MAX),
         max_duration: section
             .take("max_duration")
-            .and_then(|value| max_duration(&value)),
+            .and_then(|value| duration(&value, check_max_duration)),
+        lock_timeout: section
+            .take("lock_timeout")
+            .and_then(|value| duration(&value, check_lock_timeout)),
         format: section.take("format").and_then(|value| format(&value)),
         report: section
             .take("report")
@@ -154,7 +170,7 @@ pub(super) fn read(section: Option<Section<'_>>, directory: &Path) -> RunTable {
             .text("providers_dir")
             .map(|path| directory.join(path)),
     };
-    section.later(&["metrics_file", "lock_timeout"]);
+    section.later(&["metrics_file"]);
     for name in [
         "provider", "only", "fields", "limit", "partial", "shard", "allow", "yes",
     ] {
@@ -176,8 +192,11 @@ fn rate(value: &Value<'_>) -> Option<f64> {
     }
 }
 
-fn max_duration(value: &Value<'_>) -> Option<Duration> {
-    match check_max_duration(&value.any_text()?) {
+fn duration(
+    value: &Value<'_>,
+    check: fn(&str) -> Result<Duration, &'static str>,
+) -> Option<Duration> {
+    match check(&value.any_text()?) {
         Ok(duration) => Some(duration),
         Err(message) => {
             value.refuse(message);

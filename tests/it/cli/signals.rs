@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::support::workdir::{FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up};
 
 /// Not a wait for time: a test comes here only if what it waits for never comes.
-const NEVER: Duration = Duration::from_secs(60);
+pub(super) const NEVER: Duration = Duration::from_secs(60);
 
-/// A server that holds the second request until it is told to answer.
-fn holding() -> (Remote, Receiver<()>, Sender<()>) {
+/// A server that holds its n-th request until it is told to answer.
+pub(super) fn holding(nth: u32) -> (Remote, Receiver<()>, Sender<()>) {
     let (held, holds) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let state = Mutex::new((0, held, released));
@@ -23,7 +23,7 @@ fn holding() -> (Remote, Receiver<()>, Sender<()>) {
     let remote = Remote::new(move |hit| {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += 1;
-        if state.0 == 2 {
+        if state.0 == nth {
             state.1.send(()).unwrap();
             // A test that is done, or has failed, lets go by dropping its end.
             let _ = state.2.recv();
@@ -58,7 +58,7 @@ fn until_heard(child: &mut Child) -> impl BufRead + use<> {
 #[test]
 fn the_first_signal_finishes_what_is_under_way_and_writes_the_report() {
     for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
-        let (remote, holds, release) = holding();
+        let (remote, holds, release) = holding(2);
         let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
         let mut child = workdir.start(&["sync", "--format", "json"]);
         holds.recv_timeout(NEVER).unwrap();
@@ -93,7 +93,7 @@ fn the_first_signal_finishes_what_is_under_way_and_writes_the_report() {
 
 #[test]
 fn the_second_signal_ends_the_run_at_once() {
-    let (remote, holds, release) = holding();
+    let (remote, holds, release) = holding(2);
     let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
     let mut child = workdir.start(&["sync"]);
     holds.recv_timeout(NEVER).unwrap();

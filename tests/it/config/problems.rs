@@ -90,7 +90,7 @@ fn unknown_keys_are_refused_in_every_table() {
     }
     assert_eq!(
         bad(&with("[run]\nrate_limt = 3", "", NAME)),
-        "clientsync.toml:6:1: [run.rate_limt] is not a known key; known here are tps_limit, concurrency, budget, max_duration, format, report, hide_values, log_format, log_file, no_progress, color, providers_dir"
+        "clientsync.toml:6:1: [run.rate_limt] is not a known key; known here are tps_limit, concurrency, budget, max_duration, lock_timeout, format, report, hide_values, log_format, log_file, no_progress, color, providers_dir"
     );
 }
 
@@ -176,7 +176,6 @@ fn state_settings_belong_together() {
 fn what_comes_later_is_answered() {
     for (top, lane) in [
         ("[run]\nmetrics_file = \"m\"", ""),
-        ("[run]\nlock_timeout = \"1m\"", ""),
         ("[run]\nformat = \"html\"", ""),
         ("[run]\nreport = \"r.csv\"", ""),
         ("[guards]\nmax_updates = \"29.99%\"", ""),

@@ -9,7 +9,7 @@ use clientsync::store::{Erase, Lock, Store, StoreError, digest_key, existing_key
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{LANE, at, key, lane, start, update};
+use super::{LANE, holder, key, lane, start, update};
 
 pub(super) fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -198,7 +198,11 @@ fn links_are_refused_whatever_they_point_to() {
         ));
     }
     symlink(&path, path.with_file_name("x.db.lock")).unwrap();
-    let locked = Lock::acquire(&path.with_file_name("x.db"), "r1", at(0), Duration::ZERO);
+    let locked = Lock::acquire(
+        &path.with_file_name("x.db"),
+        &holder("r1", 0),
+        Duration::ZERO,
+    );
     assert!(matches!(locked, Err(StoreError::NotAFile { .. })));
     assert!(!directory.path().join("nowhere").exists());
 }

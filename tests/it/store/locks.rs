@@ -8,7 +8,7 @@ use std::time::Duration;
 use clientsync::store::{Lock, Store, StoreError};
 
 use super::files::{fill, names, place};
-use super::{LANE, at};
+use super::{LANE, at, holder};
 
 /// Names the state that a child process shall lock.
 const CHILD: &str = "CLIENTSYNC_TEST_LOCK";
@@ -16,22 +16,24 @@ const CHILD: &str = "CLIENTSYNC_TEST_LOCK";
 #[test]
 fn a_second_run_is_refused_and_told_who_holds_the_state() {
     let (_directory, path) = place();
-    let held = Lock::acquire(&path, "r1", at(0), Duration::ZERO).unwrap();
+    let held = Lock::acquire(&path, &holder("r1", 0), Duration::ZERO).unwrap();
     assert_eq!(held.previous(), None);
-    let error = Lock::acquire(&path, "r2", at(1), Duration::ZERO).unwrap_err();
+    let error = Lock::acquire(&path, &holder("r2", 1), Duration::ZERO).unwrap_err();
     let StoreError::Locked {
-        holder: Some(holder),
+        holder: Some(found),
     } = &error
     else {
         panic!("{error}");
     };
     assert_eq!(
-        (holder.pid, holder.run_id.as_str()),
-        (std::process::id(), "r1")
+        (found.pid, found.host.as_str(), found.run_id.as_str()),
+        (std::process::id(), "example", "r1")
     );
-    assert_eq!(holder.started, at(0));
+    assert_eq!(found.started, at(0));
+    assert_eq!(Lock::holder(&path).unwrap().as_ref(), Some(found));
     drop(held);
-    let next = Lock::acquire(&path, "r2", at(1), Duration::ZERO).unwrap();
+    assert_eq!(Lock::holder(&path).unwrap(), None);
+    let next = Lock::acquire(&path, &holder("r2", 1), Duration::ZERO).unwrap();
     assert_eq!(next.previous(), None, "the run before ended");
 }
 
@@ -42,7 +44,7 @@ fn holds_the_lock_when_it_is_the_child() {
     let Some(path) = std::env::var_os(CHILD) else {
         return;
     };
-    let _lock = Lock::acquire(Path::new(&path), "child", at(0), Duration::ZERO).unwrap();
+    let _lock = Lock::acquire(Path::new(&path), &holder("child", 0), Duration::ZERO).unwrap();
     let mut store = Store::open(Path::new(&path)).unwrap();
     fill(&mut store);
     std::io::stderr().write_all(b"held\n").unwrap();
@@ -72,7 +74,7 @@ fn child(path: &Path) -> Child {
 fn a_killed_run_frees_the_lock_and_keeps_what_it_committed() {
     let (_directory, path) = place();
     let mut child = child(&path);
-    let error = Lock::acquire(&path, "mine", at(1), Duration::ZERO).unwrap_err();
+    let error = Lock::acquire(&path, &holder("mine", 1), Duration::ZERO).unwrap_err();
     assert!(
         error.to_string().contains(&child.id().to_string()),
         "{error}"
@@ -90,7 +92,7 @@ fn a_killed_run_frees_the_lock_and_keeps_what_it_committed() {
     drop(reader);
     assert_eq!(names(&path), before);
 
-    let lock = Lock::acquire(&path, "mine", at(1), Duration::ZERO).unwrap();
+    let lock = Lock::acquire(&path, &holder("mine", 1), Duration::ZERO).unwrap();
     assert_eq!(lock.previous().map(|h| h.run_id.as_str()), Some("child"));
     let store = Store::open(&path).unwrap();
     assert_eq!(store.records(LANE).unwrap(), 1);

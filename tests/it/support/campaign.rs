@@ -1,6 +1,7 @@
 //! How often a test repeats: a little on every change, and much in a campaign.
 //!
-//! A campaign is asked for with `CLIENTSYNC_CAMPAIGN=1`.
+//! A campaign is asked for with `CLIENTSYNC_CAMPAIGN=1`; what it came to is
+//! kept in `tests/CAMPAIGNS.md`.
 
 use std::io::Write;
 

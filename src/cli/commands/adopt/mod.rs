@@ -10,7 +10,6 @@ mod source;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tempfile::tempfile;
 
@@ -19,13 +18,14 @@ use crate::cli::clock;
 use crate::cli::details::Told;
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::locking::lock;
 use crate::cli::output::{Look, ReportFiles, Story, show};
 use crate::cli::planning::{Planned, guards, header};
 use crate::cli::reporting::{self, TOOL_VERSION};
 use crate::cli::session::{Opened, Session};
 use crate::core::{GuardVerdict, Header, LaneCounts, LaneHeader, Ruling, Scope, Trailer, hex};
 use crate::engine::{Lane, LaneEnd, Observer, PlanWriter, Sealing};
-use crate::store::{Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
+use crate::store::{OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// What both ways work with.
 #[derive(Debug)]
@@ -64,13 +64,12 @@ pub(in crate::cli) fn run(
     let files = ReportFiles::prepare(session.report_files())?;
     let started = clock::now();
     let run_id = clock::new_id(started)?;
-    let state = session.state_path();
-    let _lock = Lock::acquire(&state, &run_id, started, Duration::ZERO)?;
+    let _lock = lock(session, &run_id, started)?;
     if session.asked.sandbox.fresh {
         super::sandbox::forget(session)?;
     }
     let opened = session.open_source()?;
-    let store = Store::open(&state)?;
+    let store = Store::open(&session.state_path())?;
     let key = session.key()?;
     let verdicts = guards(session, &opened, Some(&store))?;
     let lanes = session.lanes(&opened.source, Some(&key), &|_| None);
