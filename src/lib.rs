@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod core;
 pub mod engine;
+pub mod failpoint;
 pub mod http;
 pub mod provider;
 pub mod report;

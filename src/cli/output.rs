@@ -15,6 +15,7 @@ use super::config::{Format, ReportFile};
 use super::details::{Details, Outcomes, Told};
 use super::exit::ExitCode;
 use super::failure::Failure;
+use crate::failpoint::{Point, reach};
 use crate::report::{
     Collector, Colour, Part, Report, ReportError, Style, Values, summary_line, write_json,
     write_text,
@@ -104,6 +105,7 @@ impl ReportFiles {
             file.as_file()
                 .sync_all()
                 .map_err(|error| Failure::new(ExitCode::Io, error))?;
+            reach(Point::Report).map_err(|error| Failure::new(ExitCode::Io, error))?;
             file.persist(&path).map_err(|error| {
                 Failure::say(
                     ExitCode::Io,
@@ -114,6 +116,7 @@ impl ReportFiles {
                     ),
                 )
             })?;
+            reach(Point::Reported).map_err(|error| Failure::new(ExitCode::Io, error))?;
         }
         Ok(())
     }

@@ -24,12 +24,24 @@ use super::logging::{self, Verbosity};
 use super::output::Look;
 use super::session::{Asked, Session, colours, log_format};
 use crate::engine::{Observer, Silent};
+#[cfg(feature = "failpoints")]
+use crate::failpoint;
 use crate::report::{Bars, ProgressLog};
 use crate::sandbox::Faults;
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> std::process::ExitCode {
+    #[cfg(feature = "failpoints")]
+    if let Some(asked) = variable(failpoint::VARIABLE)
+        && !failpoint::arm(&asked.to_string_lossy())
+    {
+        complain(&Failure::say(
+            ExitCode::Usage,
+            "the failpoints are not understood",
+        ));
+        return ExitCode::Usage.into();
+    }
     let code = match parse(std::env::args_os()) {
         Ok(args) => match dispatch(args) {
             Ok(code) => code,

@@ -18,6 +18,7 @@ use super::auth::{Authorizer, Credentials, Pass, Sent};
 use super::origin;
 use crate::core::{Exchange, Method, NoResponse, Request, Response};
 use crate::engine::{Generation, Renewal, Transport};
+use crate::failpoint::{Point, reach};
 
 /// How long one attempt may take, from the connection to the last byte of the
 /// body, where neither manifest nor user says otherwise.
@@ -178,14 +179,25 @@ fn insert_all(headers: &mut HeaderMap, pairs: &[(String, String)]) -> Option<()>
 /// Sends a request and reads its answer, at most `cap` bytes of the body.
 pub(super) async fn exchange(client: &Client, wire: reqwest::Request, cap: usize) -> Exchange {
     let begun = Instant::now();
-    let result = match client.execute(wire).await {
-        Ok(answer) => read(answer, cap).await,
-        Err(error) => Err(classify(&error)),
-    };
     Exchange {
-        result,
+        result: answer(client, wire, cap).await,
         took: begun.elapsed(),
     }
+}
+
+async fn answer(
+    client: &Client,
+    wire: reqwest::Request,
+    cap: usize,
+) -> Result<Response, NoResponse> {
+    let broken = |_| NoResponse::Broken;
+    reach(Point::Send).map_err(broken)?;
+    let answer = client.execute(wire).await;
+    let answer = answer.map_err(|error| classify(&error))?;
+    reach(Point::Sent).map_err(broken)?;
+    let response = read(answer, cap).await?;
+    reach(Point::Received).map_err(broken)?;
+    Ok(response)
 }
 
 /// Reads the answer. Only a success needs its whole body to be trusted: a

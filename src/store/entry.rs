@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::core::{
     FieldPath, GuardVerdict, Known, LaneCounts, LeftOut, Method, Outcome, Problem, RecordKey, Scope,
 };
+use crate::failpoint::Point;
 
 /// A run as it begins.
 #[derive(Clone, Debug)]
@@ -87,6 +88,28 @@ pub enum Entry {
         /// What it holds.
         records: Vec<Adopted>,
     },
+}
+
+impl Entry {
+    /// The place before it is written.
+    pub(super) fn before(&self) -> Point {
+        match self {
+            Self::Intent(_) => Point::Intend,
+            Self::Answer(_) => Point::Answer,
+            Self::Settle(_) | Self::Adopt { .. } => Point::Settle,
+            Self::LeftOut(..) => Point::LeaveOut,
+        }
+    }
+
+    /// The place after it is durable.
+    pub(super) fn after(&self) -> Point {
+        match self {
+            Self::Intent(_) => Point::Intended,
+            Self::Answer(_) => Point::Answered,
+            Self::Settle(_) | Self::Adopt { .. } => Point::Settled,
+            Self::LeftOut(..) => Point::LeftOut,
+        }
+    }
 }
 
 /// A request that is about to be sent.

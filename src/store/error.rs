@@ -121,6 +121,14 @@ impl StoreError {
         }
     }
 
+    /// What the system says of the state's files.
+    pub(super) fn system(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::StorageFull {
+            return Self::Full;
+        }
+        Self::io(Path::new("the state"))(error)
+    }
+
     pub(super) fn corrupt(detail: impl Into<String>) -> Self {
         Self::Corrupt {
             detail: detail.into(),

@@ -11,6 +11,7 @@ use super::lane::leave_alone;
 use super::snapshot::{close, merge};
 use super::{Store, StoreError};
 use crate::core::{LeftOut, LeftOutReason, Method, Outcome, RecordKey, Scope};
+use crate::failpoint::{Point, reach};
 
 /// Records adopted in one transaction.
 const CHUNK: usize = 8192;
@@ -18,6 +19,7 @@ const CHUNK: usize = 8192;
 impl Store {
     /// Records that a run begins. Its lanes are bound already.
     pub fn begin(&mut self, start: &RunStart) -> Result<OpenRun, StoreError> {
+        reach(Point::Begin).map_err(StoreError::system)?;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -56,6 +58,7 @@ impl Store {
             [],
         )?;
         transaction.commit()?;
+        reach(Point::Begun).map_err(StoreError::system)?;
         Ok(OpenRun(run))
     }
 
@@ -71,6 +74,7 @@ impl Store {
                 .ok_or_else(|| StoreError::UnknownLane(lane.to_owned()))
         };
         for entry in entries {
+            reach(entry.before()).map_err(StoreError::system)?;
             match entry {
                 Entry::Intent(intent) => {
                     intend(&transaction, run, lane_id(&intent.lane)?, intent)?;
@@ -91,6 +95,9 @@ impl Store {
             }
         }
         transaction.commit()?;
+        for entry in entries {
+            reach(entry.after()).map_err(StoreError::system)?;
+        }
         Ok(())
     }
 
@@ -115,6 +122,7 @@ impl Store {
 
     /// Records that a run ends.
     pub fn end(&mut self, run: OpenRun, end: &RunEnd) -> Result<(), StoreError> {
+        reach(Point::End).map_err(StoreError::system)?;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -138,6 +146,7 @@ impl Store {
             )?;
         }
         transaction.commit()?;
+        reach(Point::Ended).map_err(StoreError::system)?;
         Ok(())
     }
 }
@@ -310,6 +319,8 @@ fn acknowledge(
     key: &RecordKey,
     write: Option<&super::SnapshotWrite>,
 ) -> Result<(), StoreError> {
+    reach(Point::Acknowledge).map_err(StoreError::system)?;
     let unsure = close(connection, lane_id, key)?;
-    merge(connection, run.0, lane_id, key, write, &unsure)
+    merge(connection, run.0, lane_id, key, write, &unsure)?;
+    reach(Point::Acknowledged).map_err(StoreError::system)
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::files;
+use crate::failpoint::{Point, reach};
 
 /// How long to wait between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -75,6 +76,7 @@ impl Lock {
         files::refuse_network(&files::resolved(state)?)?;
         let path = files::beside(state, ".lock");
         let mut file = files::open_private(&path)?;
+        reach(Point::Lock).map_err(StoreError::system)?;
         let mut waited = Duration::ZERO;
         loop {
             match file.try_lock() {
@@ -97,6 +99,7 @@ impl Lock {
             last_run: found.last_run,
         };
         write(&mut file, &content).map_err(StoreError::io(&path))?;
+        reach(Point::Locked).map_err(StoreError::system)?;
         Ok(Self {
             file,
             previous: found.holder,

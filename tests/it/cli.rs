@@ -9,6 +9,8 @@ mod crash;
 mod deferred;
 mod delivery;
 mod drift;
+mod failpoints;
+mod kills;
 mod locks;
 mod output;
 mod periods;

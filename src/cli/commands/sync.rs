@@ -26,6 +26,7 @@ use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
+use crate::failpoint::{Point, reach};
 use crate::report::{Part, Report, ReportError, Style, write_text};
 use crate::store::{Entry, OpenRun, RunEnd, RunExit, RunStart, Store};
 
@@ -52,6 +53,7 @@ pub(in crate::cli) fn run(
     });
     let (path, file) = plan_file(session, &run_id)?;
     let planned = plan_into(file, session, &opened, &lanes, Some(&store), Some(&key))?;
+    reach(Point::Planned).map_err(|error| Failure::new(ExitCode::Io, error))?;
     let lanes: Vec<Arc<Lane>> = lanes.into_iter().map(Arc::new).collect();
     let mut report = reporting::of_plan("sync", &planned);
     let told = show_plan(&planned, &mut report, look)?;
@@ -187,6 +189,7 @@ fn plan_file(session: &Session, run_id: &str) -> Result<(PathBuf, File), Failure
         .create(&folder)
         .map_err(|error| cannot(&folder, error))?;
     let path = folder.join(format!("{run_id}.jsonl"));
+    reach(Point::Plan).map_err(|error| cannot(&path, error))?;
     let mut options = OpenOptions::new();
     let file = options
         .read(true)

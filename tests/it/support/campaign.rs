@@ -3,6 +3,7 @@
 //! A campaign is asked for with `CLIENTSYNC_CAMPAIGN=1`; what it came to is
 //! kept in `tests/CAMPAIGNS.md`.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 
 /// The number for every change, or the campaign's.
@@ -19,4 +20,29 @@ pub(crate) fn say(text: &str) {
     std::io::stderr()
         .write_all(format!("{text}\n").as_bytes())
         .unwrap();
+}
+
+/// Numbers that look random and can be had again: the seed is printed, and
+/// `CLIENTSYNC_SEED` gives one.
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(test: &str) -> Self {
+        let seed = std::env::var("CLIENTSYNC_SEED").ok();
+        let seed = seed.map_or_else(
+            || RandomState::new().hash_one(test),
+            |seed| seed.parse().expect("CLIENTSYNC_SEED is a number"),
+        );
+        println!("{test}: CLIENTSYNC_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number below `end` (splitmix64).
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 pub(crate) mod book;
 pub(crate) mod campaign;
+pub(crate) mod judge;
 pub(crate) mod lane;
 pub(crate) mod samples;
 pub(crate) mod server;

@@ -46,6 +46,16 @@ impl Workdir {
         }
     }
 
+    /// An empty directory in memory, where there is such a place: for runs whose
+    /// time is the disk's, and that are killed, not cut off from power.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        Self {
+            dir: TempDir::new_in(memory).or_else(|_| TempDir::new()).unwrap(),
+            ..Self::new()
+        }
+    }
+
     /// A directory with a configuration of `fields` for this server, and rows.
     pub(crate) fn with(url: &str, fields: &str, rows: &str) -> Self {
         let workdir = Self::new();
