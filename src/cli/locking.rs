@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::failure::Failure;
+use super::panics;
 use super::session::Session;
 use crate::store::{Holder, Lock, StoreError};
 
 /// Takes the lock for a run, and says so while it waits for another.
 pub(super) fn lock(session: &Session, run_id: &str, started: Timestamp) -> Result<Lock, Failure> {
+    panics::belong_to(run_id);
     let state = session.state_path();
     let holder = Holder {
         pid: std::process::id(),

@@ -15,6 +15,7 @@ mod lanes;
 mod locking;
 mod logging;
 mod output;
+mod panics;
 mod planning;
 mod reading;
 mod reporting;

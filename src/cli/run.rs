@@ -3,6 +3,7 @@
 //! Errors end here: one place says what happened, on stderr, and with which
 //! code the process ends.
 
+use std::env::ArgsOs;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,13 @@ pub fn main() -> std::process::ExitCode {
         ));
         return ExitCode::Usage.into();
     }
-    let code = match parse(std::env::args_os()) {
+    super::signals::outlive_file_size_limit();
+    super::panics::contained(|| answer(std::env::args_os())).into()
+}
+
+/// Understands what was typed, does it, and says what went wrong.
+fn answer(typed: ArgsOs) -> ExitCode {
+    match parse(typed) {
         Ok(args) => match dispatch(args) {
             Ok(code) => code,
             Err(failure) => {
@@ -60,8 +67,7 @@ pub fn main() -> std::process::ExitCode {
             drop(written);
             code
         }
-    };
-    code.into()
+    }
 }
 
 /// Says on stderr what went wrong; the last line names the exit code.

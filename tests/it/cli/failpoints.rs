@@ -79,7 +79,7 @@ fn judged(point: Point, way: Way, again: bool) {
     }
 
     let before = judge.writes();
-    let open = judge.assert_recorded(&workdir);
+    let open = judge.assert_recorded(&workdir.path("state.db"));
     for (lane, clients) in &open {
         assert!(
             *clients <= OPEN || fails_to_send,
@@ -89,7 +89,11 @@ fn judged(point: Point, way: Way, again: bool) {
     let ran = workdir.run(&SYNC);
     assert_eq!(ran.code, 3, "{case}: {ran:#?}");
     judge.assert_holds(count, 1);
-    assert_eq!(judge.assert_recorded(&workdir), BTreeMap::new(), "{case}");
+    assert_eq!(
+        judge.assert_recorded(&workdir.path("state.db")),
+        BTreeMap::new(),
+        "{case}"
+    );
     for (lane, resent) in judge.repeated_since(before) {
         let open = open.get(&lane).copied().unwrap_or_default();
         let allowed = if READ_BACK.contains(&&lane[..]) {

@@ -104,7 +104,7 @@ impl Campaign {
             );
             self.resent += repeated;
         }
-        self.open = self.judge.assert_recorded(&self.workdir);
+        self.open = self.judge.assert_recorded(&self.workdir.path("state.db"));
         killed
     }
 }

@@ -5,6 +5,7 @@
 //! be held against that, never to learn what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
@@ -62,6 +63,8 @@ struct Seen {
     records: BTreeMap<(String, String), Value>,
     writes: Vec<Write>,
     requests: u64,
+    /// Requests for tokens among them: no row's, and in no journal.
+    tokens: u64,
     alarm: Option<(u64, Box<dyn FnOnce() + Send>)>,
 }
 
@@ -183,12 +186,12 @@ impl Judge {
 
     /// The journal and the snapshot are held against what came over the wire.
     /// Returns the clients in doubt per lane.
-    pub(crate) fn assert_recorded(&self, workdir: &Workdir) -> BTreeMap<String, u32> {
-        if !workdir.path("state.db").exists() {
+    pub(crate) fn assert_recorded(&self, state: &Path) -> BTreeMap<String, u32> {
+        if !state.exists() {
             assert_eq!(self.writes(), 0, "nothing is sent without a state");
             return BTreeMap::new();
         }
-        let state = open(workdir);
+        let state = open(state);
         let sound: String = state
             .query_row("PRAGMA integrity_check", [], |row| row.get(0))
             .unwrap();
@@ -210,14 +213,21 @@ impl Judge {
 }
 
 /// The state, read while nobody writes. It may still have a log.
-fn open(workdir: &Workdir) -> Connection {
-    Connection::open_with_flags(workdir.path("state.db"), OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .unwrap()
+fn open(state: &Path) -> Connection {
+    Connection::open_with_flags(state, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
 }
 
 impl Seen {
-    /// No write was accepted that was not intended, each as often at most.
+    /// No request came and no write was accepted that was not intended, each
+    /// as often at most.
     fn assert_intended(&self, state: &Connection) {
+        let all: u32 = state
+            .query_row("SELECT count(*) FROM attempt", [], |row| row.get(0))
+            .unwrap();
+        assert!(
+            self.requests - self.tokens <= u64::from(all),
+            "more came than was intended"
+        );
         let mut intents: BTreeMap<(String, String, String), u64> = BTreeMap::new();
         let mut statement = state
             .prepare(
@@ -272,6 +282,7 @@ impl Seen {
         let lane = parts.next().unwrap_or_default().to_owned();
         let rest = parts.next().unwrap_or_default();
         if rest == "api/token" {
+            self.tokens += 1;
             return json_reply(&json!({
                 "access_token": "made-up", "token_type": "bearer",
                 "expires_in": 604_799, "refresh_token": "made-up-too",

@@ -118,7 +118,9 @@ impl Workdir {
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let ran = Ran::from(self.command(arguments).output().unwrap());
-        assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+        for bug in ["panicked", "internal error"] {
+            assert!(!ran.stderr.contains(bug), "{}", ran.stderr);
+        }
         ran
     }
 

@@ -1,0 +1,159 @@
+//! No space: a run that cannot write stops, sends nothing that it could not
+//! record, and the run after it puts all right.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::campaign::times;
+use crate::support::judge::{Judge, rows};
+use crate::support::workdir::{FIELDS, ROWS, Ran, Remote, Workdir};
+
+const COUNT: u32 = 40;
+const OPEN: u32 = 4;
+/// What is tried, from here to there, in KiB.
+const SMALLEST: u32 = 4;
+const LARGEST: u32 = 5000;
+
+/// Sizes, evenly spread.
+fn sizes() -> impl Iterator<Item = u32> {
+    let steps: u32 = times(20, 200);
+    (0..steps).map(move |step| SMALLEST + step * (LARGEST - SMALLEST) / (steps - 1))
+}
+
+/// The program behind a line of shell, which ends in `exec "$@"`.
+fn limited(workdir: &Workdir, line: &str, arguments: &[&str]) -> Ran {
+    let program = workdir.command(arguments);
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", line, "sh"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(workdir.path(""))
+        .env_clear();
+    for (name, value) in program.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let ran = Ran::from(shell.output().unwrap());
+    for bug in ["panicked", "internal error"] {
+        assert!(!ran.stderr.contains(bug), "{line}: {ran:#?}");
+    }
+    ran
+}
+
+#[test]
+fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
+    let mut ends = Vec::new();
+    for size in sizes() {
+        let judge = Judge::of(2);
+        let workdir = judge.workdir(OPEN);
+        workdir.write("clients.csv", rows(COUNT, 1));
+        // POSIX counts in blocks of 512 bytes.
+        let line = format!("ulimit -f {} && exec \"$@\"", size * 2);
+        let ran = limited(&workdir, &line, &["sync", "--report", "report.json"]);
+        assert!([0, 74].contains(&ran.code), "{size} KiB: {ran:#?}");
+        ends.push(ran.code);
+        let open = judge.assert_recorded(&workdir.path("state.db"));
+        for (lane, clients) in open {
+            assert!(clients <= OPEN, "{size} KiB: {lane}: {clients} in doubt");
+        }
+        workdir.expect(0, &["sync", "--report", "report.json"]);
+        judge.assert_holds(COUNT, 1);
+        assert!(judge.assert_recorded(&workdir.path("state.db")).is_empty());
+    }
+    println!(
+        "sizes of files: {} x 74, {} x 0",
+        count(&ends, 74),
+        count(&ends, 0)
+    );
+    assert!(count(&ends, 74) > 2 && count(&ends, 0) > 0, "{ends:?}");
+}
+
+fn count(ends: &[i32], code: i32) -> usize {
+    ends.iter().filter(|end| **end == code).count()
+}
+
+#[test]
+fn a_full_disk_ends_the_run_with_74_and_nothing_is_lost() {
+    let private = ["--user", "--map-root-user", "--mount"];
+    let may = Command::new("unshare")
+        .args(private)
+        .args(["mount", "-t", "tmpfs", "none", "/mnt"])
+        .output();
+    if !may.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("skipped: this machine lets nobody mount a tmpfs of its own");
+        return;
+    }
+    let mut ends = Vec::new();
+    for size in sizes() {
+        let judge = Judge::of(2);
+        let workdir = judge.workdir(OPEN);
+        workdir.edit("clientsync.toml", "\"state.db\"", "\"small/state.db\"");
+        workdir.write("clients.csv", rows(COUNT, 1));
+        for folder in ["small", "first", "second"] {
+            fs::create_dir(workdir.path(folder)).unwrap();
+        }
+        // What was on the disk is kept, for it goes away with the mount.
+        let script = format!(
+            "mount -t tmpfs -o size={size}k,mode=700 none small || exit 99\n\
+             \"$@\"; echo \"first $?\" >>codes\n\
+             cp small/state.db* first/ 2>/dev/null\n\
+             mount -o remount,size=64m small || exit 98\n\
+             \"$@\"; echo \"second $?\" >>codes\n\
+             cp small/state.db* second/\n"
+        );
+        let line = format!(
+            "exec unshare {} sh -c '{script}' sh \"$@\"",
+            private.join(" ")
+        );
+        let ran = limited(&workdir, &line, &["sync", "--report", "report.json"]);
+        assert_eq!(ran.code, 0, "{ran:#?}");
+        let codes = workdir.read("codes");
+        let code = match codes.as_str() {
+            "first 74\nsecond 0\n" => 74,
+            "first 0\nsecond 0\n" => 0,
+            _ => panic!("{size} KiB: {codes} {ran:#?}"),
+        };
+        ends.push(code);
+        let state = workdir.path("second/state.db");
+        judge.assert_holds(COUNT, 1);
+        assert!(judge.assert_recorded(&state).is_empty());
+    }
+    println!(
+        "sizes of disks: {} x 74, {} x 0",
+        count(&ends, 74),
+        count(&ends, 0)
+    );
+    assert!(count(&ends, 74) > 2 && count(&ends, 0) > 0, "{ends:?}");
+}
+
+#[test]
+fn too_few_files_may_be_open_is_an_error_and_sends_nothing_unrecorded() {
+    let mut ends = Vec::new();
+    for files in [8, 10, 12, 16, 64] {
+        let judge = Judge::of(2);
+        let workdir = judge.workdir(OPEN);
+        workdir.write("clients.csv", rows(5, 1));
+        let line = format!("ulimit -n {files} && exec \"$@\"");
+        let ran = limited(&workdir, &line, &["sync"]);
+        assert!(
+            [0, 1, 3, 6, 65, 74].contains(&ran.code),
+            "{files}: {ran:#?}"
+        );
+        ends.push(ran.code);
+        judge.assert_recorded(&workdir.path("state.db"));
+        workdir.expect(0, &["sync"]);
+        judge.assert_holds(5, 1);
+    }
+    assert!(ends[0] != 0 && ends[4] == 0, "{ends:?}");
+}
+
+#[test]
+fn closed_streams_leave_the_run_as_it_is() {
+    for closed in [">&-", "2>&-", ">&- 2>&-", "<&-"] {
+        let remote = Remote::accepting();
+        let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+        let ran = limited(&workdir, &format!("exec \"$@\" {closed}"), &["sync"]);
+        assert_eq!((ran.code, remote.count()), (0, 3), "{closed}: {ran:#?}");
+        workdir.expect(0, &["plan", "--expect-no-changes"]);
+    }
+}
