@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::campaign::times;
+use crate::support::campaign::{say, times};
 use crate::support::judge::{Judge, rows};
 use crate::support::workdir::{FIELDS, ROWS, Ran, Remote, Workdir};
 
@@ -60,11 +60,11 @@ fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
         judge.assert_holds(COUNT, 1);
         assert!(judge.assert_recorded(&workdir.path("state.db")).is_empty());
     }
-    println!(
+    say(&format!(
         "sizes of files: {} x 74, {} x 0",
         count(&ends, 74),
         count(&ends, 0)
-    );
+    ));
     assert!(count(&ends, 74) > 2 && count(&ends, 0) > 0, "{ends:?}");
 }
 
@@ -80,7 +80,7 @@ fn a_full_disk_ends_the_run_with_74_and_nothing_is_lost() {
         .args(["mount", "-t", "tmpfs", "none", "/mnt"])
         .output();
     if !may.is_ok_and(|tried| tried.status.success()) {
-        eprintln!("skipped: this machine lets nobody mount a tmpfs of its own");
+        say("skipped: this machine lets nobody mount a tmpfs of its own");
         return;
     }
     let mut ends = Vec::new();
@@ -118,11 +118,11 @@ fn a_full_disk_ends_the_run_with_74_and_nothing_is_lost() {
         judge.assert_holds(COUNT, 1);
         assert!(judge.assert_recorded(&state).is_empty());
     }
-    println!(
+    say(&format!(
         "sizes of disks: {} x 74, {} x 0",
         count(&ends, 74),
         count(&ends, 0)
-    );
+    ));
     assert!(count(&ends, 74) > 2 && count(&ends, 0) > 0, "{ends:?}");
 }
 

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use clientsync::failpoint::{Point, VARIABLE};
 
 use crate::cli::signals::NEVER;
-use crate::support::campaign::{Chance, times};
+use crate::support::campaign::{Chance, say, times};
 use crate::support::judge::{Judge, READ_BACK, rows};
 use crate::support::workdir::Workdir;
 
@@ -148,14 +148,14 @@ fn after_kills_at_random_points_every_record_is_right() {
         assert_eq!(campaign.open, BTreeMap::new());
         campaign.judge.assert_holds(count, version);
     }
-    println!(
+    say(&format!(
         "{} kills x {count} rows x 5 lanes, {version} files: {} requests, {} writes, {} in doubt, {} resent",
         campaign.killed,
         campaign.judge.requests(),
         campaign.judge.writes(),
         campaign.in_doubt,
         campaign.resent
-    );
+    ));
     let before = campaign.judge.requests();
     campaign.workdir.expect(0, &SYNC);
     assert_eq!(

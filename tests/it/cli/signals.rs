@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::campaign::{Chance, times};
+use crate::support::judge::{Judge, rows};
 use crate::support::workdir::{FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up};
 
 /// Not a wait for time: a test comes here only if what it waits for never comes.
@@ -92,19 +94,76 @@ fn the_first_signal_finishes_what_is_under_way_and_writes_the_report() {
 }
 
 #[test]
+fn a_signal_at_any_request_leaves_nothing_in_doubt_and_a_whole_report() {
+    const COUNT: u32 = 60;
+    let mut chance = Chance::new("signals");
+    let mut stopped = 0;
+    for turn in 0..times(10, 100) {
+        let (name, code) = [("INT", 130), ("TERM", 143), ("HUP", 143)][turn % 3];
+        let judge = Judge::of(5);
+        let workdir = judge.workdir(4);
+        workdir.write("clients.csv", rows(COUNT, 1));
+        let (ring, rings) = mpsc::channel();
+        let (answer, answers) = mpsc::channel::<()>();
+        // The request is held until the program has heard, so that it is open then.
+        judge.after(1 + chance.below(u64::from(COUNT) * 6), move || {
+            ring.send(()).unwrap();
+            let _ = answers.recv();
+        });
+        let mut child = workdir.start(&["sync", "--report", "report.json"]);
+        rings.recv_timeout(NEVER).unwrap();
+        signal(&child, name);
+        let mut stderr = until_heard(&mut child);
+        answer.send(()).unwrap();
+        drop(child.stdout.take());
+        stderr.read_to_string(&mut String::new()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{name}");
+        let report: Value = serde_json::from_str(&workdir.read("report.json")).unwrap();
+        assert_eq!(
+            report["exit"],
+            serde_json::json!({"code": code, "name": "interrupted"})
+        );
+        assert_eq!(report["complete"], true);
+        assert_adds_up(&report["providers"]);
+        for (lane, counts) in report["providers"].as_object().unwrap() {
+            assert_eq!(counts["in_doubt"], 0, "{lane}: {counts:#}");
+        }
+        assert!(judge.assert_recorded(&workdir.path("state.db")).is_empty());
+        stopped += usize::from(judge.writes() < 5 * COUNT as usize);
+        let before = judge.writes();
+        workdir.expect(0, &["sync"]);
+        judge.assert_holds(COUNT, 1);
+        assert!(
+            judge.repeated_since(before).is_empty(),
+            "what was done is not sent again"
+        );
+    }
+    assert!(stopped > 0, "no run was stopped before its end");
+}
+
+#[test]
 fn the_second_signal_ends_the_run_at_once() {
-    let (remote, holds, release) = holding(2);
-    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
-    let mut child = workdir.start(&["sync"]);
-    holds.recv_timeout(NEVER).unwrap();
-    signal(&child, "INT");
-    let _stderr = until_heard(&mut child);
-    signal(&child, "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    drop(release);
-    let next = workdir.report(0, &["sync"]);
-    assert_eq!(
-        next["providers"]["complycube"]["updated"], 2,
-        "what was under way is sent again"
-    );
+    let signals = ["INT", "TERM", "HUP"];
+    for turn in 0..times(9, 90) {
+        let (first, second) = (signals[turn % 3], signals[turn / 3 % 3]);
+        let (remote, holds, release) = holding(2);
+        let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+        let mut child = workdir.start(&["sync"]);
+        holds.recv_timeout(NEVER).unwrap();
+        signal(&child, first);
+        let _stderr = until_heard(&mut child);
+        signal(&child, second);
+        let code = if second == "INT" { 130 } else { 143 };
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(code),
+            "{first}, {second}"
+        );
+        drop(release);
+        let next = workdir.report(0, &["sync"]);
+        assert_eq!(
+            next["providers"]["complycube"]["updated"], 2,
+            "what was under way is sent again"
+        );
+    }
 }

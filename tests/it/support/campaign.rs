@@ -28,12 +28,12 @@ pub(crate) struct Chance(u64);
 
 impl Chance {
     pub(crate) fn new(test: &str) -> Self {
-        let seed = std::env::var("CLIENTSYNC_SEED").ok();
+        let seed = std::env::var_os("CLIENTSYNC_SEED");
         let seed = seed.map_or_else(
             || RandomState::new().hash_one(test),
-            |seed| seed.parse().expect("CLIENTSYNC_SEED is a number"),
+            |seed| seed.to_str().unwrap().parse().unwrap(),
         );
-        println!("{test}: CLIENTSYNC_SEED={seed}");
+        say(&format!("{test}: CLIENTSYNC_SEED={seed}"));
         Self(seed)
     }
 

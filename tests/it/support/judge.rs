@@ -117,13 +117,14 @@ impl Judge {
                 ),
                 _ => format!("token_env = \"{TOKEN_VARIABLE}\""),
             };
-            config += &format!(
+            let lane = format!(
                 "[providers.{name}]\n{secrets}\nid = \"{id}\"\n\
                  settings = {{ base_url = \"{}/{name}\"{settings} }}\n\
                  limits = {{ quota = [{{ calls = 10000, per = \"second\" }}], concurrency = {concurrency} }}\n\
                  [providers.{name}.fields]\n{fields}\n",
                 self.remote.url()
             );
+            config.push_str(&lane);
         }
         let workdir = Workdir::in_memory();
         workdir.write("clientsync.toml", config);
@@ -313,10 +314,7 @@ impl Seen {
         self.writes.push(Write {
             lane: lane.clone(),
             id,
-            sha256: Sha256::digest(&hit.body)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: hex(&Sha256::digest(&hit.body)),
             record: record.clone(),
         });
         match &lane[..] {
@@ -324,6 +322,11 @@ impl Seen {
             _ => shown(&lane, &record),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
@@ -403,12 +406,13 @@ pub(crate) fn rows(rows: u32, version: u32) -> String {
     let mut text = "no,cc_id,placio_id,number,first,email,tier,role\n".to_owned();
     for row in 1..=rows {
         let [first, email, tier, role] = cells(row, version);
-        text += &format!(
+        let line = format!(
             "{row},{},{},{},{first},{email},{tier},{role}\n",
             remote_id("complycube", row),
             remote_id("placio", row),
             remote_id("spp", row)
         );
+        text.push_str(&line);
     }
     text
 }
