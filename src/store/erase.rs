@@ -127,6 +127,15 @@ impl Store {
         Ok(u64::try_from(gone).unwrap_or(u64::MAX))
     }
 
+    /// Forgets what every provider holds, and keeps the links: what was known may
+    /// be older than what the providers hold. Returns the number of records.
+    pub fn forget_values(&mut self) -> Result<u64, StoreError> {
+        let changed = self
+            .connection
+            .execute("UPDATE snapshot SET fields = '{}'", [])?;
+        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+
     /// Forgets the link of a key in a lane, and with it what was known of the
     /// record. Says whether there was one.
     pub fn unlink(&mut self, lane: &str, key: &RecordKey) -> Result<bool, StoreError> {

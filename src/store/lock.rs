@@ -5,6 +5,7 @@
 //! drop `SQLite`'s own locks. The file also remembers the number of the last
 //! run, by which a state that was restored from an older copy is found out.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -30,7 +31,8 @@ const LONGEST: u64 = 4096;
 pub struct Lock {
     file: File,
     previous: Option<Holder>,
-    content: Content,
+    holder: Holder,
+    last_run: Cell<u64>,
 }
 
 /// Who holds a lock, as its file says.
@@ -98,12 +100,13 @@ impl Lock {
             holder: Some(holder.clone()),
             last_run: found.last_run,
         };
-        write(&mut file, &content).map_err(StoreError::io(&path))?;
+        write(&file, &content).map_err(StoreError::io(&path))?;
         reach(Point::Locked).map_err(StoreError::system)?;
         Ok(Self {
             file,
             previous: found.holder,
-            content,
+            holder: holder.clone(),
+            last_run: Cell::new(found.last_run),
         })
     }
 
@@ -131,13 +134,18 @@ impl Lock {
     /// The number of the last run that the lock file remembers.
     #[must_use]
     pub fn last_run(&self) -> u64 {
-        self.content.last_run
+        self.last_run.get()
     }
 
     /// Remembers the number of a run that is recorded in the state.
-    pub fn remember(&mut self, number: u64) -> Result<(), StoreError> {
-        self.content.last_run = number;
-        write(&mut self.file, &self.content).map_err(StoreError::io(Path::new("the lock file")))
+    pub fn remember(&self, number: u64) -> Result<(), StoreError> {
+        let content = Content {
+            holder: Some(self.holder.clone()),
+            last_run: number,
+        };
+        write(&self.file, &content).map_err(StoreError::io(Path::new("the lock file")))?;
+        self.last_run.set(number);
+        Ok(())
     }
 }
 
@@ -146,9 +154,12 @@ impl Drop for Lock {
     /// one for dead. The file itself stays: removing it would let two runs
     /// lock two files.
     fn drop(&mut self) {
-        self.content.holder = None;
+        let content = Content {
+            holder: None,
+            last_run: self.last_run.get(),
+        };
         // When this fails the next run only notes that this one did not end.
-        let _ = write(&mut self.file, &self.content);
+        let _ = write(&self.file, &content);
         let _ = self.file.unlock();
     }
 }
@@ -165,7 +176,7 @@ fn read(file: &mut File) -> Content {
         .unwrap_or_default()
 }
 
-fn write(file: &mut File, content: &Content) -> std::io::Result<()> {
+fn write(mut file: &File, content: &Content) -> std::io::Result<()> {
     let text = serde_json::to_string(content)?;
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;

@@ -22,5 +22,6 @@ mod secrecy;
 mod selection;
 mod signals;
 mod snapshot;
+mod states;
 mod status;
 mod tokens;

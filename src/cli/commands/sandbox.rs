@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::lanes::{runtime, start_sandbox};
-use crate::cli::locking::lock;
+use crate::cli::locking;
 use crate::cli::output::print;
 use crate::cli::session::{Session, sandbox_state};
 use crate::sandbox::{Credentials, Fault, Faults};
@@ -20,7 +20,7 @@ pub(in crate::cli) fn run(
     // One sandbox at a time keeps the records; a `sync --sandbox` is another.
     let now = crate::cli::clock::now();
     let run_id = crate::cli::clock::new_id(now)?;
-    let _lock = lock(session, &run_id, now)?;
+    let _lock = locking::lock(session, &run_id, now)?;
     if session.asked.sandbox.fresh {
         forget(session)?;
     }

@@ -18,7 +18,7 @@ use crate::cli::details::{Outcomes, Told};
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::lanes::{Destination, runtime};
-use crate::cli::locking::lock;
+use crate::cli::locking;
 use crate::cli::output::{Look, ReportFiles, Story, print, show};
 use crate::cli::planning::{Planned, plan_into};
 use crate::cli::reporting::{self, TOOL_VERSION};
@@ -39,12 +39,12 @@ pub(in crate::cli) fn run(
     let files = ReportFiles::prepare(session.report_files())?;
     let started = clock::now();
     let run_id = clock::new_id(started)?;
-    let _lock = lock(session, &run_id, started)?;
+    let lock = locking::lock(session, &run_id, started)?;
     if session.asked.sandbox.fresh {
         super::sandbox::forget(session)?;
     }
     let opened = session.open_source()?;
-    let mut store = Store::open(&session.state_path())?;
+    let mut store = locking::open(session, &lock, started)?;
     let key = session.key()?;
     let runtime = runtime()?;
     let destination = Destination::open(session, &runtime)?;
@@ -67,6 +67,7 @@ pub(in crate::cli) fn run(
     };
     store.bind(&planned.header.lanes)?;
     let run = store.begin(&run_start(&run_id, started, &planned, &path))?;
+    locking::remember(&lock, &store)?;
     record_left_out(&mut store, run, &planned)?;
     let mut codes = Vec::new();
     let mut ends = std::collections::BTreeMap::new();

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::support::campaign::{say, times};
 use crate::support::judge::{Judge, rows};
-use crate::support::workdir::{FIELDS, ROWS, Ran, Remote, Workdir};
+use crate::support::shell::behind;
+use crate::support::workdir::{FIELDS, ROWS, Remote, Workdir};
 
 const COUNT: u32 = 40;
 const OPEN: u32 = 4;
@@ -20,26 +21,6 @@ fn sizes() -> impl Iterator<Item = u32> {
     (0..steps).map(move |step| SMALLEST + step * (LARGEST - SMALLEST) / (steps - 1))
 }
 
-/// The program behind a line of shell, which ends in `exec "$@"`.
-fn limited(workdir: &Workdir, line: &str, arguments: &[&str]) -> Ran {
-    let program = workdir.command(arguments);
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args(["-c", line, "sh"])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(workdir.path(""))
-        .env_clear();
-    for (name, value) in program.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    let ran = Ran::from(shell.output().unwrap());
-    for bug in ["panicked", "internal error"] {
-        assert!(!ran.stderr.contains(bug), "{line}: {ran:#?}");
-    }
-    ran
-}
-
 #[test]
 fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
     let mut ends = Vec::new();
@@ -49,7 +30,7 @@ fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
         workdir.write("clients.csv", rows(COUNT, 1));
         // POSIX counts in blocks of 512 bytes.
         let line = format!("ulimit -f {} && exec \"$@\"", size * 2);
-        let ran = limited(&workdir, &line, &["sync", "--report", "report.json"]);
+        let ran = behind(&workdir, &line, &["sync", "--report", "report.json"]);
         assert!([0, 74].contains(&ran.code), "{size} KiB: {ran:#?}");
         ends.push(ran.code);
         let open = judge.assert_recorded(&workdir.path("state.db"));
@@ -105,7 +86,7 @@ fn a_full_disk_ends_the_run_with_74_and_nothing_is_lost() {
             "exec unshare {} sh -c '{script}' sh \"$@\"",
             private.join(" ")
         );
-        let ran = limited(&workdir, &line, &["sync", "--report", "report.json"]);
+        let ran = behind(&workdir, &line, &["sync", "--report", "report.json"]);
         assert_eq!(ran.code, 0, "{ran:#?}");
         let codes = workdir.read("codes");
         let code = match codes.as_str() {
@@ -134,7 +115,7 @@ fn too_few_files_may_be_open_is_an_error_and_sends_nothing_unrecorded() {
         let workdir = judge.workdir(OPEN);
         workdir.write("clients.csv", rows(5, 1));
         let line = format!("ulimit -n {files} && exec \"$@\"");
-        let ran = limited(&workdir, &line, &["sync"]);
+        let ran = behind(&workdir, &line, &["sync"]);
         assert!(
             [0, 1, 3, 6, 65, 74].contains(&ran.code),
             "{files}: {ran:#?}"
@@ -152,7 +133,7 @@ fn closed_streams_leave_the_run_as_it_is() {
     for closed in [">&-", "2>&-", ">&- 2>&-", "<&-"] {
         let remote = Remote::accepting();
         let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
-        let ran = limited(&workdir, &format!("exec \"$@\" {closed}"), &["sync"]);
+        let ran = behind(&workdir, &format!("exec \"$@\" {closed}"), &["sync"]);
         assert_eq!((ran.code, remote.count()), (0, 3), "{closed}: {ran:#?}");
         workdir.expect(0, &["plan", "--expect-no-changes"]);
     }

@@ -8,6 +8,7 @@ pub(crate) mod judge;
 pub(crate) mod lane;
 pub(crate) mod samples;
 pub(crate) mod server;
+pub(crate) mod shell;
 pub(crate) mod workdir;
 
 /// The member names of an object, in its order.

@@ -18,14 +18,14 @@ use crate::cli::clock;
 use crate::cli::details::Told;
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::locking::lock;
+use crate::cli::locking;
 use crate::cli::output::{Look, ReportFiles, Story, show};
 use crate::cli::planning::{Planned, guards, header};
 use crate::cli::reporting::{self, TOOL_VERSION};
 use crate::cli::session::{Opened, Session};
 use crate::core::{GuardVerdict, Header, LaneCounts, LaneHeader, Ruling, Scope, Trailer, hex};
 use crate::engine::{Lane, LaneEnd, Observer, PlanWriter, Sealing};
-use crate::store::{OpenRun, RunEnd, RunExit, RunStart, Store};
+use crate::store::{Lock, OpenRun, RunEnd, RunExit, RunStart, Store};
 
 /// What both ways work with.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ struct Adopting<'a> {
     session: &'a Session,
     opened: &'a Opened,
     run_id: &'a str,
+    lock: &'a Lock,
     /// The command, as typed.
     command: &'static str,
     header: Header,
@@ -64,12 +65,12 @@ pub(in crate::cli) fn run(
     let files = ReportFiles::prepare(session.report_files())?;
     let started = clock::now();
     let run_id = clock::new_id(started)?;
-    let _lock = lock(session, &run_id, started)?;
+    let lock = locking::lock(session, &run_id, started)?;
     if session.asked.sandbox.fresh {
         super::sandbox::forget(session)?;
     }
     let opened = session.open_source()?;
-    let store = Store::open(&session.state_path())?;
+    let store = locking::open(session, &lock, started)?;
     let key = session.key()?;
     let verdicts = guards(session, &opened, Some(&store))?;
     let lanes = session.lanes(&opened.source, Some(&key), &|_| None);
@@ -77,6 +78,7 @@ pub(in crate::cli) fn run(
         session,
         opened: &opened,
         run_id: &run_id,
+        lock: &lock,
         command: match from {
             AdoptFrom::Provider => "adopt --from provider",
             AdoptFrom::Source => "adopt --from source",
@@ -108,7 +110,7 @@ impl Adopting<'_> {
         lanes: BTreeMap<String, LaneCounts>,
     ) -> Result<OpenRun, Failure> {
         store.bind(&self.header.lanes)?;
-        Ok(store.begin(&RunStart {
+        let run = store.begin(&RunStart {
             run_id: self.run_id.to_owned(),
             command: "adopt".to_owned(),
             scope: self.header.scope,
@@ -121,7 +123,9 @@ impl Adopting<'_> {
             guards: self.verdicts.clone(),
             allowed: Vec::new(),
             lanes,
-        })?)
+        })?;
+        locking::remember(self.lock, store)?;
+        Ok(run)
     }
 
     /// A guard refuses: the run is recorded, and nothing is adopted.
