@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 
 use super::*;
+use crate::cli::config::ReportFile;
 
 fn typed(line: &str) -> Result<Args, (ExitCode, String)> {
     parse(std::iter::once("clientsync").chain(line.split_whitespace()))
