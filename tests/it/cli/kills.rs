@@ -9,11 +9,13 @@ use clientsync::failpoint::{Point, VARIABLE};
 
 use crate::cli::signals::NEVER;
 use crate::support::campaign::{Chance, say, times};
-use crate::support::judge::{Judge, READ_BACK, rows};
+use crate::support::judge::{self, Judge, READ_BACK};
 use crate::support::workdir::Workdir;
 
 /// How often a sync of one file is killed before it may end.
 const KILLS: u64 = 10;
+/// How many kills one state goes through.
+const OF_ONE_STATE: u64 = 25;
 /// Requests in flight per lane.
 const OPEN: u32 = 4;
 /// Requests for a row in all lanes together.
@@ -109,58 +111,71 @@ impl Campaign {
     }
 }
 
-#[test]
-fn after_kills_at_random_points_every_record_is_right() {
-    let count: u32 = times(500, 2000);
-    let wanted: u64 = times(25, 500);
-    let judge = Judge::of(5);
-    let mut campaign = Campaign {
-        workdir: judge.workdir(OPEN),
-        judge,
-        chance: Chance::new("kills"),
-        rows: u64::from(count),
-        open: BTreeMap::new(),
-        killed: 0,
-        in_doubt: 0,
-        resent: 0,
-    };
-    let mut version = 0;
-    while campaign.killed < wanted {
-        version += 1;
-        let file = rows(count, version);
-        campaign.workdir.write("clients.csv", file);
-        for left in (1..=KILLS.min(wanted - campaign.killed)).rev() {
-            if !campaign.judged(|campaign| campaign.kill(left)) {
+impl Campaign {
+    fn new(rows: u32, chance: Chance) -> Self {
+        let judge = Judge::of(5);
+        Self {
+            workdir: judge.workdir(OPEN),
+            judge,
+            chance,
+            rows: u64::from(rows),
+            open: BTreeMap::new(),
+            killed: 0,
+            in_doubt: 0,
+            resent: 0,
+        }
+    }
+
+    /// Kills the sync of one file a few times, then lets it end.
+    fn file(&mut self, rows: u32, version: u32) {
+        self.workdir
+            .write("clients.csv", judge::rows(rows, version));
+        for left in (1..=KILLS.min(OF_ONE_STATE - self.killed)).rev() {
+            if !self.judged(|campaign| campaign.kill(left)) {
                 break;
             }
-            campaign.killed += 1;
-            for (lane, clients) in &campaign.open {
+            self.killed += 1;
+            for (lane, clients) in &self.open {
                 // What an earlier kill left in doubt may wait for its turn still.
                 let most = OPEN * u32::try_from(KILLS - left + 1).unwrap();
                 assert!(*clients <= most, "{lane}: {clients} in doubt");
             }
-            campaign.in_doubt += campaign.open.values().sum::<u32>();
+            self.in_doubt += self.open.values().sum::<u32>();
         }
-        campaign.judged(|campaign| {
+        self.judged(|campaign| {
             campaign.workdir.expect(0, &SYNC);
             false
         });
-        assert_eq!(campaign.open, BTreeMap::new());
-        campaign.judge.assert_holds(count, version);
+        assert_eq!(self.open, BTreeMap::new());
+        self.judge.assert_holds(rows, version);
     }
-    say(&format!(
-        "{} kills x {count} rows x 5 lanes, {version} files: {} requests, {} writes, {} in doubt, {} resent",
-        campaign.killed,
-        campaign.judge.requests(),
-        campaign.judge.writes(),
-        campaign.in_doubt,
-        campaign.resent
-    ));
-    let before = campaign.judge.requests();
-    campaign.workdir.expect(0, &SYNC);
-    assert_eq!(
-        campaign.judge.requests(),
-        before,
-        "a second run sends nothing"
-    );
+}
+
+#[test]
+fn after_kills_at_random_points_every_record_is_right() {
+    let rows = times(500, 2000);
+    let mut chance = Chance::new("kills");
+    for _ in 0..times(1, 20) {
+        let mut campaign = Campaign::new(rows, chance);
+        let mut version = 0;
+        while campaign.killed < OF_ONE_STATE {
+            version += 1;
+            campaign.file(rows, version);
+        }
+        let before = campaign.judge.requests();
+        campaign.workdir.expect(0, &SYNC);
+        assert_eq!(
+            campaign.judge.requests(),
+            before,
+            "a second run sends nothing"
+        );
+        say(&format!(
+            "{} kills x {rows} rows x 5 lanes, {version} files: {before} requests, {} writes, {} in doubt, {} resent",
+            campaign.killed,
+            campaign.judge.writes(),
+            campaign.in_doubt,
+            campaign.resent
+        ));
+        chance = campaign.chance;
+    }
 }
