@@ -57,13 +57,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::core::{
-    Before, Change, Drift, Extra, FieldPath, Outcome, Pointer, Push, RecordKey, Says, SkipReason,
-    Travels, When,
+    Change, Drift, Extra, FieldPath, Outcome, Pointer, Push, RecordKey, Says, SkipReason, Travels,
+    When,
 };
 
 use super::model::{Detail, ProblemDetail, Report, ReportError, RowDetail, quotes_provider};
 use super::stream::{ArrayWriter, ObjectWriter};
-use super::value::{Values, WORDS_HIDDEN};
+use super::value::{Side, Values, WORDS_HIDDEN};
 
 /// Writes the report. The rows are gone through twice, so that nothing is
 /// held: `problems` and `changes` are two iterators over the same details.
@@ -256,38 +256,28 @@ impl<'a> ChangeEntry<'a> {
     }
 
     fn change(row: &'a RowDetail, change: &'a Change, values: Values) -> Self {
-        let visible = values.shows(change.shown);
-        let (state, before) = before(&change.before, visible);
+        let before = Side::before(&change.before, change.shown, values);
+        let after = Side::of(&change.after, change.shown, values);
         Self {
             field: Some(&change.field),
-            before_state: Some(state),
-            before,
-            after: visible.then_some(&change.after),
+            before_state: Some(before.state()),
+            before: before.value(),
+            after: after.value(),
             when: Some(change.when),
-            hidden: !visible,
+            hidden: after == Side::Hidden,
             ..Self::new(row, "change")
         }
     }
 
     fn extra(row: &'a RowDetail, extra: &'a Extra, values: Values) -> Self {
-        let visible = values.shows(extra.shown);
+        let after = Side::of(&extra.value, extra.shown, values);
         Self {
             field: Some(&extra.field),
-            after: visible.then_some(&extra.value),
+            after: after.value(),
             because: Some(&extra.because),
-            hidden: !visible,
+            hidden: after == Side::Hidden,
             ..Self::new(row, "extra")
         }
-    }
-}
-
-/// How a value from before is told, and the value where it may be shown.
-fn before(before: &Before, visible: bool) -> (&'static str, Option<&Value>) {
-    match before {
-        Before::Unknown => ("unknown", None),
-        Before::NewField => ("new_field", None),
-        Before::Value(value) if visible => ("value", Some(value)),
-        Before::Value(_) | Before::Hidden => ("hidden", None),
     }
 }
 
@@ -298,22 +288,22 @@ fn write_drift(
 ) -> Result<(), ReportError> {
     let outcome = Outcome::Skipped(SkipReason::Drifted);
     drift.fields.iter().try_for_each(|field| {
-        let visible = values.shows(field.shown);
-        let (state, before) = before(&field.acknowledged, visible);
+        let before = Side::before(&field.acknowledged, field.shown, values);
+        let now = Side::of(&field.now, field.shown, values);
         let (source, after) = match &field.source {
             Says::Nothing => ("nothing", None),
             Says::Same => ("same", None),
-            Says::Other(value) => ("other", visible.then_some(value)),
+            Says::Other(value) => ("other", Side::of(value, field.shown, values).value()),
             Says::Invalid => ("invalid", None),
         };
         array.entry(&ChangeEntry {
             field: Some(&field.field),
-            before_state: Some(state),
-            before,
-            now: visible.then_some(&field.now),
+            before_state: Some(before.state()),
+            before: before.value(),
+            now: now.value(),
             source: Some(source),
             after,
-            hidden: !visible,
+            hidden: now == Side::Hidden,
             ..ChangeEntry::of(
                 &drift.lane,
                 &drift.key,

@@ -37,30 +37,87 @@ impl Values {
     }
 }
 
+/// One side of a change, as much of it as may be shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Side<'a> {
+    /// Nobody knows what the provider holds.
+    Unknown,
+    /// The field was not mapped before.
+    NewField,
+    /// There is a value that is not shown.
+    Hidden,
+    /// This value.
+    Value(&'a Value),
+}
+
+impl<'a> Side<'a> {
+    /// What the provider acknowledged last.
+    pub(super) fn before(before: &'a Before, shown: Shown, values: Values) -> Self {
+        match before {
+            Before::Unknown => Self::Unknown,
+            Before::NewField => Self::NewField,
+            Before::Value(value) => Self::of(value, shown, values),
+            Before::Hidden => Self::Hidden,
+        }
+    }
+
+    /// A value that there is.
+    pub(super) fn of(value: &'a Value, shown: Shown, values: Values) -> Self {
+        if values.shows(shown) {
+            Self::Value(value)
+        } else {
+            Self::Hidden
+        }
+    }
+
+    /// Its name in reports for programs.
+    pub(super) fn state(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NewField => "new_field",
+            Self::Hidden => "hidden",
+            Self::Value(_) => "value",
+        }
+    }
+
+    /// The value, where one is shown.
+    pub(super) fn value(self) -> Option<&'a Value> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Unknown | Self::NewField | Self::Hidden => None,
+        }
+    }
+
+    /// The text of a value, from this character on.
+    fn text(self, from: usize) -> String {
+        match self {
+            Self::Unknown => "?".to_owned(),
+            Self::NewField => "new field".to_owned(),
+            Self::Hidden => HIDDEN.to_owned(),
+            Self::Value(value) => render_from(value, from),
+        }
+    }
+}
+
+/// What was held and what follows it, shortened.
+pub(super) fn sides(before: &Before, after: &Value, shown: Shown, values: Values) -> [String; 2] {
+    let before = Side::before(before, shown, values);
+    let sides = [before, Side::of(after, shown, values)];
+    let from = match sides.map(Side::value) {
+        [Some(Value::String(before)), Some(Value::String(after))] => common_start(before, after),
+        _ => 0,
+    };
+    sides.map(|side| side.text(from))
+}
+
 /// `before -> after` of one change.
 pub(super) fn transition(change: &Change, values: Values) -> String {
     held(&change.before, &change.after, change.shown, values)
 }
 
-/// What was held and what follows it.
+/// What was held and what follows it, in one text.
 pub(super) fn held(before: &Before, after: &Value, shown: Shown, values: Values) -> String {
-    let visible = values.shows(shown);
-    let from = match (before, after) {
-        (Before::Value(Value::String(before)), Value::String(after)) => common_start(before, after),
-        _ => 0,
-    };
-    let before = match before {
-        Before::Unknown => "?".to_owned(),
-        Before::NewField => "new field".to_owned(),
-        Before::Value(value) if visible => render_from(value, from),
-        Before::Value(_) | Before::Hidden => HIDDEN.to_owned(),
-    };
-    let after = if visible {
-        render_from(after, from)
-    } else {
-        HIDDEN.to_owned()
-    };
-    format!("{before} -> {after}")
+    sides(before, after, shown, values).join(" -> ")
 }
 
 /// The value of an extra.
@@ -70,11 +127,7 @@ pub(super) fn extra(extra: &Extra, values: Values) -> String {
 
 /// One value.
 pub(super) fn shown(value: &Value, shown: Shown, values: Values) -> String {
-    if values.shows(shown) {
-        render_from(value, 0)
-    } else {
-        HIDDEN.to_owned()
-    }
+    Side::of(value, shown, values).text(0)
 }
 
 /// Where two long texts begin to differ, less some context, so that shortening
