@@ -6,6 +6,7 @@
 //! [`escape`] before it reaches a terminal.
 
 mod collect;
+mod csv;
 mod escape;
 mod json;
 mod model;
@@ -21,6 +22,7 @@ mod value;
 mod words;
 
 pub use collect::{Collector, MAX_GROUPS, MAX_PLACES};
+pub use csv::{Cells, write_csv, write_run_csv};
 pub use escape::{escape, needs_escape};
 pub use json::write_json;
 pub use model::{

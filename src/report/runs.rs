@@ -368,7 +368,8 @@ where
     ended
 }
 
-fn hide(outcome: &mut OutcomeLine) {
+/// Takes out the words that hidden values forbid.
+pub(super) fn hide(outcome: &mut OutcomeLine) {
     let hidden = || Some(WORDS_HIDDEN.to_owned());
     if quotes_provider(Some(outcome.outcome)) && outcome.message.is_some() {
         outcome.message = hidden();

@@ -94,7 +94,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 9] = [
     (
         "report",
         &["core", "engine"],
-        &["indicatif", "serde", "serde_json", "thiserror"],
+        &["csv", "indicatif", "serde", "serde_json", "thiserror"],
     ),
     (
         "sandbox",

@@ -1,8 +1,10 @@
 //! The reports as their readers see them: exact texts, and what must never
 //! appear in one.
 
+mod csv;
 mod history;
 mod json;
+mod naughty;
 mod pages;
 mod progress;
 mod samples;

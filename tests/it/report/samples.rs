@@ -1,12 +1,15 @@
 //! Small reports that the tests share.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::{self, Write};
+use std::rc::Rc;
 
 use clientsync::core::{
-    Before, Change, Draft, Estimate, Extra, FieldPath, GuardVerdict, LaneCounts, LeftOut,
-    LeftOutReason, Outcome, Pointer, Problem, Push, RecordKey, Ruling, Scope, Shown, SkipReason,
-    Travels, When, Withheld,
+    Before, Change, Draft, Drift, DriftedField, Estimate, Extra, FieldPath, GuardVerdict,
+    LaneCounts, LeftOut, LeftOutReason, Outcome, Pointer, Problem, Push, RecordKey, Ruling, Says,
+    Scope, Shown, SkipReason, Travels, When, Withheld,
 };
 use clientsync::report::{
     Collector, Detail, Exit, LaneReport, REPORT_FORMAT, Report, RowDetail, SourceReport, Style,
@@ -319,6 +322,60 @@ pub(crate) fn run() -> (Report, Vec<Detail>) {
     (collected(report, &details), details)
 }
 
+/// One record that drifted in every way.
+pub(crate) fn drift() -> (Report, Vec<Detail>) {
+    let counts = LaneCounts {
+        rows: 2,
+        unchanged: 1,
+        skipped: BTreeMap::from([("drifted".to_owned(), 1)]),
+        requests: 1,
+        ..LaneCounts::default()
+    };
+    let mut report = report("drift", counts);
+    report.plan_id = None;
+    let field = |field, acknowledged, now, source| DriftedField {
+        field: path(field),
+        acknowledged,
+        now,
+        source,
+        shown: Shown::Clear,
+    };
+    let held = |text: &str| Before::Value(json!(text));
+    let drift = Drift {
+        lane: "complycube".to_owned(),
+        key: key("C-1"),
+        line: 2,
+        remote_id: "5eb04f".to_owned(),
+        fields: vec![
+            field(
+                "email",
+                held("a@example.com"),
+                json!("b@example.com"),
+                Says::Other(json!("c@example.com")),
+            ),
+            field("tier", held("gold"), Value::Null, Says::Nothing),
+            field(
+                "joinedDate",
+                Before::Unknown,
+                json!("2024-01-31"),
+                Says::Same,
+            ),
+            field("notes", held("x"), json!("y"), Says::Invalid),
+            DriftedField {
+                shown: Shown::Masked,
+                ..field(
+                    "taxId",
+                    Before::Hidden,
+                    json!("CANARY-now"),
+                    Says::Other(json!("CANARY-file")),
+                )
+            },
+        ],
+    };
+    let details = vec![Detail::Drift(Box::new(drift))];
+    (collected(report, &details), details)
+}
+
 pub(crate) fn collected(mut report: Report, details: &[Detail]) -> Report {
     let mut collector = Collector::default();
     for detail in details {
@@ -336,4 +393,47 @@ pub(crate) fn text(report: &Report, details: &[Detail], style: Style) -> String 
     let mut out = Vec::new();
     write_text(&mut out, report, style, fine(details)).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+/// Counts what is written, so that rows can be asked for no earlier than what
+/// was made of those before is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lagging(Rc<Cell<usize>>);
+
+impl Lagging {
+    pub(crate) fn writer(&self) -> impl Write + use<> {
+        self.clone()
+    }
+
+    pub(crate) fn written(&self) -> usize {
+        self.0.get()
+    }
+}
+
+impl Write for Lagging {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// This many rows, none of which exists before it is asked for. Each makes at
+/// least 20 bytes of a report: at most `lag` of them may be held back.
+pub(crate) fn many(
+    count: usize,
+    lagging: &Lagging,
+    lag: usize,
+) -> impl Iterator<Item = Result<Detail, Infallible>> + use<> {
+    let lagging = lagging.clone();
+    (0..count).map(move |n| {
+        let held = (20 * n).saturating_sub(lagging.written());
+        assert!(held <= lag, "row {n} is asked for before its turn");
+        let changes = vec![change("email", Before::Unknown, json!("a@example.com"))];
+        let line = u64::try_from(n).unwrap();
+        Ok(Detail::Row(Box::new(row("C", line, changes))))
+    })
 }
