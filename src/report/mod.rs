@@ -1,4 +1,4 @@
-//! Reports: one model, several renderings, and the progress of a run.
+//! Reports: one model, five renderings, and the progress of a run.
 //!
 //! Nothing here opens a file, prints, reads a clock or speaks SQL: callers
 //! pass the writer and what to write. Rows come in as an iterator, so memory
@@ -8,7 +8,9 @@
 mod collect;
 mod csv;
 mod escape;
+mod headline;
 mod json;
+mod markdown;
 mod model;
 mod paint;
 mod progress;
@@ -25,6 +27,7 @@ pub use collect::{Collector, MAX_GROUPS, MAX_PLACES};
 pub use csv::{Cells, write_csv, write_run_csv};
 pub use escape::{escape, needs_escape};
 pub use json::write_json;
+pub use markdown::{write_markdown, write_run_markdown};
 pub use model::{
     Cause, Detail, Exit, LaneReport, Place, ProblemDetail, ProblemGroup, REPORT_FORMAT, Report,
     ReportError, RowDetail, SourceReport, Waiting, left_out_problems,

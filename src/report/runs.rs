@@ -159,6 +159,7 @@ pub fn write_runs_text(
     Ok(())
 }
 
+/// The exit code and its name, as people read them.
 pub(super) fn exit(exit: Option<&Exit>) -> String {
     match exit {
         Some(exit) => format!("{} {}", exit.code, exit.name),

@@ -4,6 +4,7 @@
 mod csv;
 mod history;
 mod json;
+mod markdown;
 mod naughty;
 mod pages;
 mod progress;

@@ -19,6 +19,7 @@ use super::paint::{Colour, Paint};
 use super::value::Values;
 use super::words::{number, rows};
 
+pub(super) use row::{named, speaker};
 pub(super) use sections::parts;
 
 const LEGEND: &str =

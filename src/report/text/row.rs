@@ -149,7 +149,8 @@ fn answer(text: &mut String, row: &RowDetail, style: Style) {
     );
 }
 
-fn speaker(outcome: Outcome) -> &'static str {
+/// Who says what stands beside an outcome.
+pub(in crate::report) fn speaker(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Rejected => "the provider said",
         Outcome::InDoubt => "in doubt",
@@ -158,7 +159,7 @@ fn speaker(outcome: Outcome) -> &'static str {
 }
 
 /// A wire unit as a reader names it.
-fn named(unit: &Pointer) -> String {
+pub(in crate::report) fn named(unit: &Pointer) -> String {
     if unit.tokens().is_empty() {
         "the record".to_owned()
     } else {

@@ -1,0 +1,183 @@
+//! What a report comes to, in a title and a sentence, for readers who are not
+//! engineers.
+//!
+//! All words are ours and there is no markup, so each rendering may place them
+//! as they are. Nothing here looks at single rows.
+
+use crate::core::{LaneCounts, Ruling, SkipReason};
+
+use super::model::{LaneReport, ProblemGroup, Report};
+use super::words::{counted, rows};
+
+/// Whether a reader must do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Nothing.
+    Good,
+    /// Look at it.
+    Attention,
+    /// Something was refused or broke off.
+    Bad,
+}
+
+/// What a report comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Headline {
+    pub(super) title: &'static str,
+    pub(super) sentence: String,
+    pub(super) tone: Tone,
+}
+
+/// Whether the report is about changes, or about drift.
+pub(super) fn shows_changes(report: &Report) -> bool {
+    report.command != "check" && !adopts(report)
+}
+
+fn adopts(report: &Report) -> bool {
+    report.command.starts_with("adopt")
+}
+
+/// The title over the numbers of records by field.
+pub(super) fn changed_by_field(report: &Report) -> &'static str {
+    match report.command.as_str() {
+        "drift" => "Drifted records, by field",
+        _ => "Changed records, by field",
+    }
+}
+
+/// How many rows of the file have a problem, or how many records of a provider
+/// that no row stands for.
+pub(super) fn rows_or_records(group: &ProblemGroup, n: u64) -> String {
+    if group.first.iter().all(|place| place.line.is_none()) {
+        counted(n, "record", "records")
+    } else {
+        rows(n)
+    }
+}
+
+/// What this report comes to.
+pub(super) fn headline(report: &Report) -> Headline {
+    let sum =
+        |part: fn(&LaneCounts) -> u64| report.providers.values().map(|l| part(&l.counts)).sum();
+    let troubled: u64 = sum(LaneCounts::troubled);
+    let title = match report.command.as_str() {
+        "check" => "Check",
+        "plan" | "sync --dry-run" => "Plan for review",
+        "sync" => "Run",
+        "drift" => "Drift",
+        _ if adopts(report) => "Adoption",
+        _ => "Report",
+    };
+    let refused = report.guards.iter().any(|v| v.ruling == Ruling::Refused);
+    let (mut sentence, tone) = match report.command.as_str() {
+        _ if refused => (
+            "A guard refuses this plan. Nothing was sent.".to_owned(),
+            Tone::Bad,
+        ),
+        "check" => (checked(troubled), Tone::Good),
+        "plan" | "sync --dry-run" => (planned(report, sum(|counts| counts.planned)), Tone::Good),
+        "drift" => drifted(report),
+        _ if adopts(report) && report.exit.code == 0 => {
+            let rows = counted(sum(|counts| counts.unchanged), "row counts", "rows count");
+            let sentence = format!("Nothing was written. {rows} as held by the provider now.");
+            (sentence, Tone::Good)
+        }
+        _ => ended(
+            report,
+            sum(|counts| counts.updated),
+            sum(|counts| counts.planned),
+        ),
+    };
+    let tone = match tone {
+        Tone::Good if troubled > 0 => Tone::Attention,
+        tone => tone,
+    };
+    if troubled > 0 && report.command != "check" {
+        let rows = counted(troubled, "row needs", "rows need");
+        sentence = format!("{sentence} {rows} attention.");
+    }
+    Headline {
+        title,
+        sentence,
+        tone,
+    }
+}
+
+fn drifted(report: &Report) -> (String, Tone) {
+    let lanes = || report.providers.values();
+    let drifted = |lane: &LaneReport| {
+        lane.counts
+            .skipped
+            .get(SkipReason::Drifted.as_str())
+            .copied()
+    };
+    let records: u64 = lanes().filter_map(drifted).sum();
+    let stopped = lanes().any(|lane| lane.stopped.is_some());
+    let found = match records {
+        0 => "No drift was found".to_owned(),
+        n => {
+            let records = counted(n, "record holds", "records hold");
+            format!("{records} something else than was acknowledged last")
+        }
+    };
+    let end = if stopped {
+        "not everything was read"
+    } else {
+        "nothing was changed"
+    };
+    let tone = if records > 0 || stopped {
+        Tone::Attention
+    } else {
+        Tone::Good
+    };
+    (format!("{found}; {end}."), tone)
+}
+
+fn checked(troubled: u64) -> String {
+    match troubled {
+        0 => "Every row can be sent, or says nothing.".to_owned(),
+        n => {
+            let rows = counted(n, "row has", "rows have");
+            format!("{rows} problems; what they say would not be sent.")
+        }
+    }
+}
+
+fn planned(report: &Report, planned: u64) -> String {
+    if planned == 0 {
+        return "Nothing would be sent.".to_owned();
+    }
+    let lanes = report.providers.values();
+    let lanes = lanes.filter(|lane| lane.counts.planned > 0).count();
+    format!(
+        "{} would be sent to {}. Nothing was sent yet.",
+        counted(planned, "update", "updates"),
+        counted(super::words::length(lanes), "provider", "providers"),
+    )
+}
+
+/// How a run that sends has ended.
+fn ended(report: &Report, updated: u64, left: u64) -> (String, Tone) {
+    let done = match updated {
+        0 => "No record was updated".to_owned(),
+        n => counted(n, "record was updated", "records were updated"),
+    };
+    match &*report.exit.name {
+        "ok" => (format!("{done}."), Tone::Good),
+        "rejects" => (format!("{done}."), Tone::Attention),
+        "deferred" | "interrupted" => {
+            let left = counted(left, "is left", "are left");
+            let sentence = format!("{done}; {left}, and the next run goes on.");
+            (sentence, Tone::Attention)
+        }
+        "auth" => (
+            format!("{done}; a provider refused the credentials."),
+            Tone::Bad,
+        ),
+        "io" => (
+            format!("{done}; the state, the disk or a report failed."),
+            Tone::Bad,
+        ),
+        _ => (format!("{done}; the run ended with an error."), Tone::Bad),
+    }
+}
