@@ -13,7 +13,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Args as Flags, Parser, Subcommand};
 
-use super::config::{Color, Format, LogFormat};
+use super::config::{Color, LogFormat, PageFormat};
 use super::exit::ExitCode;
 use crate::sandbox::Fault;
 
@@ -251,7 +251,7 @@ pub struct Drift {
 pub struct Status {
     /// What stdout gets
     #[arg(long)]
-    pub format: Option<Format>,
+    pub format: Option<PageFormat>,
 }
 
 /// `runs` and `runs show`.
@@ -263,7 +263,7 @@ pub struct Runs {
     pub show: Option<RunsCommand>,
     /// What stdout gets
     #[arg(long)]
-    pub format: Option<Format>,
+    pub format: Option<PageFormat>,
 }
 
 /// A command below `runs`.
@@ -289,7 +289,7 @@ pub struct Providers {
     pub show: Option<ProvidersCommand>,
     /// What stdout gets
     #[arg(long)]
-    pub format: Option<Format>,
+    pub format: Option<PageFormat>,
 }
 
 /// A command below `providers`.
@@ -302,7 +302,7 @@ pub enum ProvidersCommand {
         name: String,
         /// What stdout gets
         #[arg(long)]
-        format: Option<Format>,
+        format: Option<PageFormat>,
     },
     /// Say what is wrong with the manifests and contracts of a folder
     Check {

@@ -11,14 +11,14 @@ use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
 
-use super::config::{Format, ReportFile};
+use super::config::{Format, PageFormat, ReportFile};
 use super::details::{Details, Outcomes, Told};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::failpoint::{Point, reach};
 use crate::report::{
-    Collector, Colour, Part, Report, ReportError, Style, Values, summary_line, write_json,
-    write_text,
+    Cells, Collector, Colour, Part, Report, ReportError, Style, summary_line, write_csv,
+    write_json, write_markdown, write_text,
 };
 
 /// How a command shows things.
@@ -26,27 +26,45 @@ use crate::report::{
 pub(super) struct Look {
     pub(super) format: Format,
     pub(super) style: Style,
+    pub(super) cells: Cells,
     pub(super) quiet: bool,
 }
 
 impl Look {
-    pub(super) fn new(format: Format, colour: bool, hide_values: bool, quiet: bool) -> Self {
-        let colour = if colour { Colour::Ansi } else { Colour::Plain };
-        let values = if hide_values {
-            Values::Hidden
+    /// How a report looks on stdout, which may be a terminal.
+    pub(super) fn new(format: Format, terminal: bool, style: Style, quiet: bool) -> Self {
+        let cells = if terminal {
+            Cells::Spelled
         } else {
-            Values::Shown
+            Cells::Exact
         };
         Self {
             format,
-            style: Style {
-                colour,
-                values,
-                part: Part::Whole,
-            },
+            style,
+            cells,
             quiet,
         }
     }
+
+    /// How the same looks in a file.
+    fn in_file(self, format: Format) -> Self {
+        Self {
+            format,
+            style: Style {
+                colour: Colour::Plain,
+                ..self.style
+            },
+            cells: Cells::Exact,
+            ..self
+        }
+    }
+}
+
+/// How a list or a page shows things.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageLook {
+    pub(super) format: PageFormat,
+    pub(super) colour: Colour,
 }
 
 /// The report files of a command, open before its work begins.
@@ -91,14 +109,15 @@ impl ReportFiles {
         Ok(Self(prepared))
     }
 
-    fn write(self, told: &Story<'_>, report: &Report, look: Look) -> Result<(), Failure> {
+    /// Renders each file, and moves it to its place when it is whole.
+    pub(super) fn write(
+        self,
+        look: Look,
+        render: impl Fn(&mut dyn Write, Look) -> Result<(), ReportError>,
+    ) -> Result<(), Failure> {
         for (file, path, format) in self.0 {
-            let plain = Style {
-                colour: Colour::Plain,
-                ..look.style
-            };
             let mut out = BufWriter::new(file);
-            told.render(&mut out, report, format, plain, Told::All)?;
+            render(&mut out, look.in_file(format))?;
             let file = out
                 .into_inner()
                 .map_err(|error| Failure::new(ExitCode::Io, error.into_error()))?;
@@ -148,12 +167,20 @@ impl<'a> Story<'a> {
         &self,
         out: &mut dyn Write,
         report: &Report,
-        format: Format,
-        style: Style,
+        look: Look,
         told: Told,
     ) -> Result<(), ReportError> {
-        match format {
-            Format::Text => write_text(out, report, style, self.details(told)),
+        let part = match (told, report.command.as_str()) {
+            (Told::Troubled, _) => Part::Outcome,
+            (Told::Problems, _) => Part::Check,
+            (Told::All, "drift") => Part::Drift,
+            (Told::All, command) if command.starts_with("adopt") => Part::Adoption,
+            (Told::All, _) => Part::Whole,
+        };
+        let style = Style { part, ..look.style };
+        let details = self.details(told);
+        match look.format {
+            Format::Text => write_text(out, report, style, details),
             Format::Json => write_json(
                 out,
                 report,
@@ -161,6 +188,8 @@ impl<'a> Story<'a> {
                 self.details(Told::All),
                 self.details(Told::All),
             ),
+            Format::Csv => write_csv(out, report, style.values, look.cells, details),
+            Format::Markdown => write_markdown(out, report, style.values, details),
         }
     }
 }
@@ -173,7 +202,12 @@ pub(super) fn show(
     files: ReportFiles,
     told: Told,
 ) -> Result<(), Failure> {
-    files.write(story, report, look)?;
+    // A file tells all of a run, also what stdout told before it was applied.
+    let in_files = match told {
+        Told::Troubled => Told::All,
+        told => told,
+    };
+    files.write(look, |out, look| story.render(out, report, look, in_files))?;
     if look.quiet {
         return if report.exit.code == 0 {
             Ok(())
@@ -181,15 +215,7 @@ pub(super) fn show(
             print(|out| Ok(writeln!(out, "{}", summary_line(report))?))
         };
     }
-    let part = match (told, report.command.as_str()) {
-        (Told::Troubled, _) => Part::Outcome,
-        (Told::Problems, _) => Part::Check,
-        (Told::All, "drift") => Part::Drift,
-        (Told::All, command) if command.starts_with("adopt") => Part::Adoption,
-        (Told::All, _) => Part::Whole,
-    };
-    let style = Style { part, ..look.style };
-    print(|out| story.render(out, report, look.format, style, told))
+    print(|out| story.render(out, report, look, told))
 }
 
 /// Writes to stdout. A reader who has left is no failure.

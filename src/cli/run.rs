@@ -18,16 +18,16 @@ use super::args::{
 };
 use super::catalog::catalog_of;
 use super::commands::{self, plan::Changes};
-use super::config::{Config, RunTable, variable};
+use super::config::{Config, PageFormat, RunTable, variable};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::logging::{self, Verbosity};
-use super::output::Look;
+use super::output::{Look, PageLook};
 use super::session::{Asked, Session, colours, log_format};
 use crate::engine::{Observer, Silent};
 #[cfg(feature = "failpoints")]
 use crate::failpoint;
-use crate::report::{Bars, ProgressLog};
+use crate::report::{Bars, Colour, ProgressLog, Style, Values};
 use crate::sandbox::Faults;
 
 /// Runs the program.
@@ -180,11 +180,8 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
 
 fn status(common: &Common, asked: Status) -> Result<ExitCode, Failure> {
     let config = read_config(common)?;
-    let output = Output {
-        format: asked.format,
-        ..Output::default()
-    };
-    commands::status::run(&config, look(common, &config.run, &output))
+    let format = asked.format.or(config.run.format.map(PageFormat::nearest));
+    commands::status::run(&config, page(common, &config.run, format))
 }
 
 fn read_config(common: &Common) -> Result<Config, Failure> {
@@ -196,35 +193,20 @@ fn read_config(common: &Common) -> Result<Config, Failure> {
 fn history(common: &Common, runs: Runs) -> Result<ExitCode, Failure> {
     let config = read_config(common)?;
     match runs.show {
-        None => commands::runs::list(
-            &config,
-            look(
-                common,
-                &config.run,
-                &Output {
-                    format: runs.format,
-                    ..Output::default()
-                },
-            ),
-        ),
+        None => {
+            let asked = runs.format.or(config.run.format.map(PageFormat::nearest));
+            commands::runs::list(&config, page(common, &config.run, asked))
+        }
         Some(RunsCommand::Show { id, output }) => {
-            commands::runs::show(&config, &id, look(common, &config.run, &output))
+            let look = look(common, &config.run, &output);
+            commands::runs::show(&config, &id, &output.report, look)
         }
     }
 }
 
 fn catalogue(common: &Common, providers: Providers) -> Result<ExitCode, Failure> {
     let catalog = || catalog_of(common);
-    let look = |format| {
-        look(
-            common,
-            &RunTable::default(),
-            &Output {
-                format,
-                ..Output::default()
-            },
-        )
-    };
+    let look = |format| page(common, &RunTable::default(), format);
     match providers.show {
         None => commands::providers::list(&catalog()?, look(providers.format)),
         Some(ProvidersCommand::Show { name, format }) => {
@@ -287,21 +269,33 @@ fn open(common: &Common, asked: Asked) -> Result<(Session, Look, Arc<dyn Observe
     Ok((session, look, observer))
 }
 
-/// How things are shown on stdout.
+/// How a list or a page is shown on stdout.
+fn page(common: &Common, run: &RunTable, format: Option<PageFormat>) -> PageLook {
+    let look = look(common, run, &Output::default());
+    PageLook {
+        format: format.unwrap_or_default(),
+        colour: look.style.colour,
+    }
+}
+
+/// How a report is shown on stdout.
 fn look(common: &Common, run: &RunTable, output: &Output) -> Look {
     let format = output.format.or(run.format).unwrap_or_default();
-    let coloured = colours(
-        common.color,
-        run.color,
-        io::stdout().is_terminal(),
-        no_color(),
-    );
-    Look::new(
-        format,
-        coloured,
-        output.hide_values || run.hide_values.unwrap_or_default(),
-        common.quiet,
-    )
+    let terminal = io::stdout().is_terminal();
+    let style = Style {
+        colour: if colours(common.color, run.color, terminal, no_color()) {
+            Colour::Ansi
+        } else {
+            Colour::Plain
+        },
+        values: if output.hide_values || run.hide_values.unwrap_or_default() {
+            Values::Hidden
+        } else {
+            Values::Shown
+        },
+        ..Style::default()
+    };
+    Look::new(format, terminal, style, common.quiet)
 }
 
 /// Whether the environment asks for no colours (<https://no-color.org>).

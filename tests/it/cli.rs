@@ -10,6 +10,7 @@ mod deferred;
 mod delivery;
 mod drift;
 mod failpoints;
+mod forms;
 mod full;
 mod kills;
 mod locks;

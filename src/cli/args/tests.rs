@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 
 use super::*;
+use crate::cli::config::Format;
 use crate::cli::config::ReportFile;
 
 fn typed(line: &str) -> Result<Args, (ExitCode, String)> {
@@ -17,7 +18,7 @@ fn the_commands_and_flags_are_consistent() {
 #[test]
 fn every_flag_is_understood_on_its_commands() {
     let narrow = "--provider a --provider b --only 1 --only eu,2 --fields email,/metadata/a.b";
-    let output = "--format json --report r.txt --report r.json --hide-values";
+    let output = "--format markdown --report r.txt --report r.json --report r.csv --report r.md --hide-values";
     let all = "-c x.toml --providers-dir d -vv --log-format json --log-file l --no-progress --color never";
     for line in [
         format!(
@@ -84,7 +85,9 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "plan --tps-limit 1",
         "plan --fresh",
         "plan --max-duration 0",
-        "plan --format csv",
+        "plan --format yaml",
+        "runs --format csv",
+        "providers --format markdown",
         "plan --report out.pdf",
         "plan --report out.html",
         "plan --fields a..b",

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::catalog::read_folder;
-use crate::cli::config::Format;
+use crate::cli::config::PageFormat;
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Look, print};
+use crate::cli::output::{PageLook, print};
 use crate::provider::{
     Catalog, FieldFacts, IdType, Limits, Mode, NamedCheck, Provider, Rule, Scheme, SettingType,
     Window,
@@ -19,24 +19,28 @@ use crate::report::{
 };
 
 /// Lists all providers.
-pub(in crate::cli) fn list(catalog: &Catalog, look: Look) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn list(catalog: &Catalog, look: PageLook) -> Result<ExitCode, Failure> {
     let lines: Vec<ProviderLine> = catalog.all().map(|provider| line(provider)).collect();
     print(|out| match look.format {
-        Format::Text => write_providers_text(out, &lines, look.style.colour),
-        Format::Json => write_providers_json(out, &lines),
+        PageFormat::Text => write_providers_text(out, &lines, look.colour),
+        PageFormat::Json => write_providers_json(out, &lines),
     })?;
     Ok(ExitCode::Ok)
 }
 
 /// Shows one provider.
-pub(in crate::cli) fn show(catalog: &Catalog, name: &str, look: Look) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn show(
+    catalog: &Catalog,
+    name: &str,
+    look: PageLook,
+) -> Result<ExitCode, Failure> {
     let provider = catalog
         .get(name)
         .map_err(|error| Failure::new(ExitCode::Usage, error))?;
     let page = page(&provider);
     print(|out| match look.format {
-        Format::Text => write_provider_text(out, &page, look.style.colour),
-        Format::Json => write_provider_json(out, &page),
+        PageFormat::Text => write_provider_text(out, &page, look.colour),
+        PageFormat::Json => write_provider_json(out, &page),
     })?;
     Ok(ExitCode::Ok)
 }

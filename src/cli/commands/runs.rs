@@ -1,17 +1,18 @@
 //! `runs` and `runs show`: the history, read only.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use crate::cli::clock;
-use crate::cli::config::{Config, Format};
+use crate::cli::config::{Config, Format, PageFormat, ReportFile};
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Look, print};
+use crate::cli::output::{Look, PageLook, ReportFiles, print};
 use crate::cli::session::sandbox_state;
 use crate::core::{RecordKey, line_in_file};
 use crate::report::{
-    AttemptLine, Exit, OutcomeLine, RunDetail, RunLine, write_run_json, write_run_text,
-    write_runs_json, write_runs_text,
+    AttemptLine, Exit, OutcomeLine, RunDetail, RunLine, write_run_csv, write_run_json,
+    write_run_markdown, write_run_text, write_runs_json, write_runs_text,
 };
 use crate::store::{AttemptRow, OutcomeRow, RunRow, Store, StoreError};
 
@@ -29,21 +30,27 @@ fn stores(config: &Config) -> Result<Vec<Store>, Failure> {
 }
 
 /// Lists the runs, newest first.
-pub(in crate::cli) fn list(config: &Config, look: Look) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn list(config: &Config, look: PageLook) -> Result<ExitCode, Failure> {
     let mut lines = Vec::new();
     for store in stores(config)? {
         lines.extend(store.runs(SHOWN)?.into_iter().map(run_line));
     }
     lines.sort_by(|a, b| b.started.cmp(&a.started));
     print(|out| match look.format {
-        Format::Text => write_runs_text(out, &lines, look.style.colour),
-        Format::Json => write_runs_json(out, &lines),
+        PageFormat::Text => write_runs_text(out, &lines, look.colour),
+        PageFormat::Json => write_runs_json(out, &lines),
     })?;
     Ok(ExitCode::Ok)
 }
 
 /// Shows one run in full.
-pub(in crate::cli) fn show(config: &Config, id: &str, look: Look) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn show(
+    config: &Config,
+    id: &str,
+    files: &[ReportFile],
+    look: Look,
+) -> Result<ExitCode, Failure> {
+    let files = ReportFiles::prepare(files)?;
     for store in stores(config)? {
         let Some(run) = store.run(id)? else { continue };
         let detail = RunDetail {
@@ -68,11 +75,18 @@ pub(in crate::cli) fn show(config: &Config, id: &str, look: Look) -> Result<Exit
             outcomes.push(outcome_line(outcome, tried));
             Ok(())
         })?;
-        let outcomes = outcomes.into_iter().map(Ok::<_, StoreError>);
-        print(|out| match look.format {
-            Format::Text => write_run_text(out, &detail, look.style, outcomes),
-            Format::Json => write_run_json(out, &detail, look.style.values, outcomes),
-        })?;
+        let render = |out: &mut dyn Write, look: Look| {
+            let rows = outcomes.iter().cloned().map(Ok::<_, StoreError>);
+            let values = look.style.values;
+            match look.format {
+                Format::Text => write_run_text(out, &detail, look.style, rows),
+                Format::Json => write_run_json(out, &detail, values, rows),
+                Format::Csv => write_run_csv(out, &detail, values, look.cells, rows),
+                Format::Markdown => write_run_markdown(out, &detail, values, rows),
+            }
+        };
+        files.write(look, render)?;
+        print(|out| render(out, look))?;
         return Ok(ExitCode::Ok);
     }
     Err(Failure::say(

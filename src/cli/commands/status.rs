@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::cli::clock;
 use crate::cli::commands::runs::run_line;
-use crate::cli::config::{Config, Format};
+use crate::cli::config::{Config, PageFormat};
 use crate::cli::exit::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Look, print};
+use crate::cli::output::{PageLook, print};
 use crate::cli::session::sandbox_state;
 use crate::report::{AtWork, LaneStatus, StatusReport, write_status_json, write_status_text};
 use crate::store::{Holder, Lock, Store, StoreError};
@@ -18,15 +18,15 @@ use crate::store::{Holder, Lock, Store, StoreError};
 const TRIES: u32 = 5;
 
 /// Runs the command.
-pub(in crate::cli) fn run(config: &Config, look: Look) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn run(config: &Config, look: PageLook) -> Result<ExitCode, Failure> {
     let mut states = vec![read(&config.state.path, false)?];
     let played = read(&sandbox_state(&config.state.path), true)?;
     if played.exists || played.at_work.is_some() {
         states.push(played);
     }
     print(|out| match look.format {
-        Format::Text => write_status_text(out, &states, look.style.colour),
-        Format::Json => write_status_json(out, &states),
+        PageFormat::Text => write_status_text(out, &states, look.colour),
+        PageFormat::Json => write_status_json(out, &states),
     })?;
     Ok(ExitCode::Ok)
 }

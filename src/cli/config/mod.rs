@@ -28,8 +28,8 @@ pub use environment::variable;
 pub use lane::LaneConfig;
 pub use problem::ConfigProblem;
 pub use run::{
-    Color, Format, LogFormat, MAX_CONCURRENCY, ReportFile, RunTable, check_lock_timeout,
-    check_max_duration, check_rate,
+    Color, Format, LogFormat, MAX_CONCURRENCY, PageFormat, ReportFile, RunTable,
+    check_lock_timeout, check_max_duration, check_rate,
 };
 pub use source::{SourcePath, SourceTable, UnusedColumns};
 pub use state::{StateTable, StoredValues, parse_duration};

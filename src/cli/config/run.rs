@@ -50,6 +50,40 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// For spreadsheets: one line per change and per problem.
+    Csv,
+    /// For pull requests.
+    Markdown,
+}
+
+impl Format {
+    /// Each by the name that the command line and the configuration have for it.
+    const NAMES: [(&str, Self); 4] = [
+        ("text", Self::Text),
+        ("json", Self::Json),
+        ("csv", Self::Csv),
+        ("markdown", Self::Markdown),
+    ];
+}
+
+/// A rendering of a list or a page that is no report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PageFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl PageFormat {
+    /// What a list looks like where reports have this form.
+    pub(in crate::cli) fn nearest(format: Format) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Text | Format::Csv | Format::Markdown => Self::Text,
+        }
+    }
 }
 
 /// The form of log lines.
@@ -94,10 +128,16 @@ impl ReportFile {
         let format = match extension {
             Some("txt") => Format::Text,
             Some("json") => Format::Json,
-            Some("csv" | "md" | "html") => {
-                return Err("is not available yet in this form: use .txt or .json".to_owned());
+            Some("csv") => Format::Csv,
+            Some("md") => Format::Markdown,
+            Some("html") => {
+                return Err("is not available yet in this form: use .txt or .md".to_owned());
             }
-            _ => return Err("must end in .txt or .json, which decides its form".to_owned()),
+            _ => {
+                return Err(
+                    "must end in .txt, .json, .csv or .md, which decides its form".to_owned(),
+                );
+            }
         };
         Ok(Self { path, format })
     }
@@ -206,14 +246,14 @@ fn duration(
 }
 
 fn format(value: &Value<'_>) -> Option<Format> {
-    if matches!(value.inner().as_str(), Some("csv" | "markdown" | "html")) {
+    if value.inner().as_str() == Some("html") {
         value.refuse_as(
             "E_NOT_AVAILABLE",
-            "is not available yet in this form: use text or json",
+            "is not available yet in this form: use text or markdown",
         );
         return None;
     }
-    value.choice(&[("text", Format::Text), ("json", Format::Json)])
+    value.choice(&Format::NAMES)
 }
 
 fn reports(value: Value<'_>, directory: &Path) -> Vec<ReportFile> {

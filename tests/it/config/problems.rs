@@ -177,7 +177,7 @@ fn what_comes_later_is_answered() {
     for (top, lane) in [
         ("[run]\nmetrics_file = \"m\"", ""),
         ("[run]\nformat = \"html\"", ""),
-        ("[run]\nreport = \"r.csv\"", ""),
+        ("[run]\nreport = \"r.html\"", ""),
         ("[guards]\nmax_updates = \"29.99%\"", ""),
         ("[guards]\nmax_updates = 500", ""),
         ("[guards]\nmax_blanked = \"10%\"", ""),
