@@ -9,6 +9,7 @@ mod collect;
 mod csv;
 mod escape;
 mod headline;
+mod html;
 mod json;
 mod markdown;
 mod model;
@@ -26,6 +27,7 @@ mod words;
 pub use collect::{Collector, MAX_GROUPS, MAX_PLACES};
 pub use csv::{Cells, write_csv, write_run_csv};
 pub use escape::{escape, needs_escape};
+pub use html::{write_html, write_run_html};
 pub use json::write_json;
 pub use markdown::{write_markdown, write_run_markdown};
 pub use model::{

@@ -29,6 +29,9 @@ pub(super) const WORDS_HIDDEN: &str = "the provider's words are hidden";
 /// The longest value shown whole, in characters.
 const LONGEST: usize = 120;
 
+/// The same where a page has room for it.
+const LONGEST_ON_PAGE: usize = 1_000;
+
 impl Values {
     /// Whether a value with this mark may be shown.
     #[must_use]
@@ -103,11 +106,42 @@ impl<'a> Side<'a> {
 pub(super) fn sides(before: &Before, after: &Value, shown: Shown, values: Values) -> [String; 2] {
     let before = Side::before(before, shown, values);
     let sides = [before, Side::of(after, shown, values)];
-    let from = match sides.map(Side::value) {
-        [Some(Value::String(before)), Some(Value::String(after))] => common_start(before, after),
-        _ => 0,
-    };
+    let from = start(sides, LONGEST);
     sides.map(|side| side.text(from))
+}
+
+/// The values of two sides as a page shows them: without quotes, and much longer
+/// than on a terminal. `None` where there is no value, or a null.
+pub(super) fn long_sides(sides: [Side<'_>; 2]) -> [Option<String>; 2] {
+    let from = start(sides, LONGEST_ON_PAGE);
+    sides.map(|side| match side.value() {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(part(text, from)),
+        Some(other) => Some(part(&other.to_string(), 0)),
+    })
+}
+
+/// Where two values begin to differ, less some context; see [`common_start`].
+fn start(sides: [Side<'_>; 2], longest: usize) -> usize {
+    match sides.map(Side::value) {
+        [Some(Value::String(before)), Some(Value::String(after))] => {
+            common_start(before, after, longest)
+        }
+        _ => 0,
+    }
+}
+
+/// A text from this character on, and how long all of it is where that is not
+/// all of it.
+fn part(text: &str, from: usize) -> String {
+    let (safe, cut) = shortened(text, from, LONGEST_ON_PAGE, false);
+    if !cut && from == 0 {
+        return safe;
+    }
+    let start = if from > 0 { "…" } else { "" };
+    let end = if cut { "…" } else { "" };
+    let all = number(length(text.chars().count()));
+    format!("{start}{safe}{end} ({all} characters)")
 }
 
 /// `before -> after` of one change.
@@ -132,8 +166,8 @@ pub(super) fn shown(value: &Value, shown: Shown, values: Values) -> String {
 
 /// Where two long texts begin to differ, less some context, so that shortening
 /// does not make them look alike; 0 where both fit.
-fn common_start(one: &str, other: &str) -> usize {
-    if one.chars().count() <= LONGEST && other.chars().count() <= LONGEST {
+fn common_start(one: &str, other: &str, longest: usize) -> usize {
+    if one.chars().count() <= longest && other.chars().count() <= longest {
         return 0;
     }
     let same = one
@@ -141,7 +175,7 @@ fn common_start(one: &str, other: &str) -> usize {
         .zip(other.chars())
         .take_while(|(a, b)| a == b)
         .count();
-    if same < LONGEST / 2 { 0 } else { same - 20 }
+    if same < longest / 2 { 0 } else { same - 20 }
 }
 
 fn render_from(value: &Value, from: usize) -> String {
@@ -150,7 +184,7 @@ fn render_from(value: &Value, from: usize) -> String {
         Value::String(text) => quoted(text, from),
         other => {
             let text = other.to_string();
-            let (mut safe, cut) = shortened(&text, 0, false);
+            let (mut safe, cut) = shortened(&text, 0, LONGEST, false);
             if cut {
                 safe.push('…');
             }
@@ -160,7 +194,7 @@ fn render_from(value: &Value, from: usize) -> String {
 }
 
 fn quoted(text: &str, from: usize) -> String {
-    let (safe, cut) = shortened(text, from, true);
+    let (safe, cut) = shortened(text, from, LONGEST, true);
     let start = if from > 0 { "…" } else { "" };
     if cut || from > 0 {
         let end = if cut { "…" } else { "" };
@@ -171,11 +205,11 @@ fn quoted(text: &str, from: usize) -> String {
     }
 }
 
-/// At most [`LONGEST`] characters of a text, and whether any were cut off.
-fn shortened(text: &str, from: usize, quotes: bool) -> (String, bool) {
+/// At most so many characters of a text, and whether any were cut off.
+fn shortened(text: &str, from: usize, longest: usize, quotes: bool) -> (String, bool) {
     let mut safe = String::new();
     let mut rest = text.chars().skip(from);
-    for c in rest.by_ref().take(LONGEST) {
+    for c in rest.by_ref().take(longest) {
         if quotes && matches!(c, '"' | '\\') {
             safe.push('\\');
         }

@@ -3,6 +3,7 @@
 
 mod csv;
 mod history;
+mod html;
 mod json;
 mod markdown;
 mod naughty;
