@@ -18,7 +18,7 @@ use super::failure::Failure;
 use crate::failpoint::{Point, reach};
 use crate::report::{
     Cells, Collector, Colour, Part, Report, ReportError, Style, summary_line, write_csv,
-    write_json, write_markdown, write_text,
+    write_html, write_json, write_markdown, write_text,
 };
 
 /// How a command shows things.
@@ -190,6 +190,7 @@ impl<'a> Story<'a> {
             ),
             Format::Csv => write_csv(out, report, style.values, look.cells, details),
             Format::Markdown => write_markdown(out, report, style.values, details),
+            Format::Html => write_html(out, report, style.values, details),
         }
     }
 }

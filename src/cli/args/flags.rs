@@ -83,7 +83,7 @@ pub struct Output {
     /// What stdout gets
     #[arg(long)]
     pub format: Option<Format>,
-    /// Write the report to this file as well; .txt, .json, .csv or .md decides its form (repeatable)
+    /// Write the report to this file as well; .txt, .json, .csv, .md or .html decides its form (repeatable)
     #[arg(long, value_name = "FILE", value_parser = ReportFile::parse)]
     pub report: Vec<ReportFile>,
     /// Mask every value; sensitive ones are always masked

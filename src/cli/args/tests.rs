@@ -18,7 +18,7 @@ fn the_commands_and_flags_are_consistent() {
 #[test]
 fn every_flag_is_understood_on_its_commands() {
     let narrow = "--provider a --provider b --only 1 --only eu,2 --fields email,/metadata/a.b";
-    let output = "--format markdown --report r.txt --report r.json --report r.csv --report r.md --hide-values";
+    let output = "--format html --report r.txt --report r.json --report r.csv --report r.md --report r.html --hide-values";
     let all = "-c x.toml --providers-dir d -vv --log-format json --log-file l --no-progress --color never";
     for line in [
         format!(
@@ -89,7 +89,7 @@ fn what_cannot_be_meant_is_a_usage_error() {
         "runs --format csv",
         "providers --format markdown",
         "plan --report out.pdf",
-        "plan --report out.html",
+        "plan --report out",
         "plan --fields a..b",
         "plan --only=",
         "plan extra",

@@ -11,8 +11,8 @@ use crate::cli::output::{Look, PageLook, ReportFiles, print};
 use crate::cli::session::sandbox_state;
 use crate::core::{RecordKey, line_in_file};
 use crate::report::{
-    AttemptLine, Exit, OutcomeLine, RunDetail, RunLine, write_run_csv, write_run_json,
-    write_run_markdown, write_run_text, write_runs_json, write_runs_text,
+    AttemptLine, Exit, OutcomeLine, RunDetail, RunLine, write_run_csv, write_run_html,
+    write_run_json, write_run_markdown, write_run_text, write_runs_json, write_runs_text,
 };
 use crate::store::{AttemptRow, OutcomeRow, RunRow, Store, StoreError};
 
@@ -83,6 +83,7 @@ pub(in crate::cli) fn show(
                 Format::Json => write_run_json(out, &detail, values, rows),
                 Format::Csv => write_run_csv(out, &detail, values, look.cells, rows),
                 Format::Markdown => write_run_markdown(out, &detail, values, rows),
+                Format::Html => write_run_html(out, &detail, values, rows),
             }
         };
         files.write(look, render)?;

@@ -54,15 +54,18 @@ pub enum Format {
     Csv,
     /// For pull requests.
     Markdown,
+    /// For reviewers: one file for a browser.
+    Html,
 }
 
 impl Format {
     /// Each by the name that the command line and the configuration have for it.
-    const NAMES: [(&str, Self); 4] = [
+    const NAMES: [(&str, Self); 5] = [
         ("text", Self::Text),
         ("json", Self::Json),
         ("csv", Self::Csv),
         ("markdown", Self::Markdown),
+        ("html", Self::Html),
     ];
 }
 
@@ -81,7 +84,7 @@ impl PageFormat {
     pub(in crate::cli) fn nearest(format: Format) -> Self {
         match format {
             Format::Json => Self::Json,
-            Format::Text | Format::Csv | Format::Markdown => Self::Text,
+            Format::Text | Format::Csv | Format::Markdown | Format::Html => Self::Text,
         }
     }
 }
@@ -130,12 +133,11 @@ impl ReportFile {
             Some("json") => Format::Json,
             Some("csv") => Format::Csv,
             Some("md") => Format::Markdown,
-            Some("html") => {
-                return Err("is not available yet in this form: use .txt or .md".to_owned());
-            }
+            Some("html") => Format::Html,
             _ => {
                 return Err(
-                    "must end in .txt, .json, .csv or .md, which decides its form".to_owned(),
+                    "must end in .txt, .json, .csv, .md or .html, which decides its form"
+                        .to_owned(),
                 );
             }
         };
@@ -246,13 +248,6 @@ fn duration(
 }
 
 fn format(value: &Value<'_>) -> Option<Format> {
-    if value.inner().as_str() == Some("html") {
-        value.refuse_as(
-            "E_NOT_AVAILABLE",
-            "is not available yet in this form: use text or markdown",
-        );
-        return None;
-    }
     value.choice(&Format::NAMES)
 }
 

@@ -44,6 +44,20 @@ fn drifted(report: &Value) -> Vec<[Value; 6]> {
 }
 
 #[test]
+fn drift_is_told_in_every_form() {
+    let (workdir, book, _remote) = synced();
+    book.change("a", json!({ "email": "changed@example.com" }));
+    for form in ["text", "json", "csv", "markdown", "html"] {
+        let ran = workdir.expect(0, &["drift", "--format", form]);
+        for word in ["changed@example.com", "ann@example.com", "email", "drift"] {
+            assert!(ran.stdout.contains(word), "{word} in {form}: {ran:#?}");
+        }
+        let ran = workdir.expect(0, &["drift", "--format", form, "--hide-values"]);
+        assert!(!ran.stdout.contains("@example.com"), "{ran:#?}");
+    }
+}
+
+#[test]
 fn nothing_has_drifted_right_after_a_sync() {
     let (workdir, _, remote) = synced();
     let before = (remote.count(), workdir.fingerprint());

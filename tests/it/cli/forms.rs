@@ -4,9 +4,10 @@ use crate::support::server::Answer;
 use crate::support::workdir::{FIELDS, ROWS, Remote, Workdir};
 
 /// A name for `--format`, its extension, and how its text begins.
-const FORMS: [(&str, &str, &str); 2] = [
+const FORMS: [(&str, &str, &str); 3] = [
     ("csv", "csv", "\"provider\",\"key\",\"line\""),
     ("markdown", "md", "## "),
+    ("html", "html", "<!DOCTYPE html>\n"),
 ];
 
 fn refusing_one() -> (Remote, Workdir) {

@@ -356,13 +356,14 @@ fn hidden_values_are_in_no_rendering() {
 fn hidden_values_hide_why_a_lane_stopped_in_the_providers_words() {
     let remote = Remote::new(|_| Answer::reply(402, r#"{"message":"ann@example.com owes"}"#));
     let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
-    let report = &["--report", "a.json", "--report", "a.txt"];
+    let names = ["a.json", "a.txt", "a.md", "a.html"];
+    let report: Vec<&str> = names.iter().flat_map(|name| ["--report", name]).collect();
     workdir.expect(6, &[&["sync", "--hide-values"], &report[..]].concat());
-    for name in ["a.json", "a.txt"] {
+    for name in names {
         assert!(!workdir.read(name).contains("ann@example.com"));
     }
     workdir.expect(6, &[&["sync"], &report[..]].concat());
-    for name in ["a.json", "a.txt"] {
+    for name in names {
         assert!(workdir.read(name).contains("ann@example.com owes"));
     }
 }

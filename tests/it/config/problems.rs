@@ -176,8 +176,6 @@ fn state_settings_belong_together() {
 fn what_comes_later_is_answered() {
     for (top, lane) in [
         ("[run]\nmetrics_file = \"m\"", ""),
-        ("[run]\nformat = \"html\"", ""),
-        ("[run]\nreport = \"r.html\"", ""),
         ("[guards]\nmax_updates = \"29.99%\"", ""),
         ("[guards]\nmax_updates = 500", ""),
         ("[guards]\nmax_blanked = \"10%\"", ""),
