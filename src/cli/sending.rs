@@ -89,8 +89,8 @@ pub(super) fn send(
     run: OpenRun,
     observer: Arc<dyn Observer>,
     runtime: &Runtime,
+    signals: &Signals,
 ) -> Result<Sent, Failure> {
-    let signals = runtime.block_on(async { Signals::listen() })?;
     let (recorder, recording) = Recorder::start(store, run);
     let ends = runtime.block_on(apply(
         ready,

@@ -24,6 +24,7 @@ use crate::cli::planning::{Planned, plan_into};
 use crate::cli::reporting::{self, TOOL_VERSION};
 use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
+use crate::cli::signals::Signals;
 use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
 use crate::failpoint::{Point, reach};
@@ -72,13 +73,15 @@ pub(in crate::cli) fn run(
     let mut codes = Vec::new();
     let mut ends = std::collections::BTreeMap::new();
     if !ready.is_empty() {
+        // Whoever reads that it sends may ask it to stop from then on.
+        let signals = runtime.block_on(async { Signals::listen() })?;
         info!(run = run_id, "Sending.");
         let Sent {
             store: back,
             recorded,
             interrupted,
             ends: ended,
-        } = send(ready, store, run, observer, &runtime)?;
+        } = send(ready, store, run, observer, &runtime, &signals)?;
         (store, ends) = (back, ended);
         codes.extend(interrupted);
         if let Err(error) = recorded {
