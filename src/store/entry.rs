@@ -95,7 +95,7 @@ impl Entry {
     pub(super) fn before(&self) -> Point {
         match self {
             Self::Intent(_) => Point::Intend,
-            Self::Answer(_) => Point::Answer,
+            Self::Answer(_) | Self::LeaveAlone { .. } => Point::Answer,
             Self::Settle(_) | Self::Adopt { .. } => Point::Settle,
             Self::LeftOut(..) => Point::LeaveOut,
         }
@@ -105,7 +105,7 @@ impl Entry {
     pub(super) fn after(&self) -> Point {
         match self {
             Self::Intent(_) => Point::Intended,
-            Self::Answer(_) => Point::Answered,
+            Self::Answer(_) | Self::LeaveAlone { .. } => Point::Answered,
             Self::Settle(_) | Self::Adopt { .. } => Point::Settled,
             Self::LeftOut(..) => Point::LeftOut,
         }

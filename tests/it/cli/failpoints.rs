@@ -32,9 +32,20 @@ impl Way {
     }
 
     /// How the run ends; `None` where it is killed. Nothing else may come of it.
-    fn ends(self, point: Point) -> Option<i32> {
+    fn ends(self, point: Point, again: bool) -> Option<i32> {
+        let is_commit = matches!(
+            point,
+            Point::Intend
+                | Point::Answer
+                | Point::Settle
+                | Point::Acknowledge
+                | Point::Acknowledged
+        );
         match (self, point) {
             (Self::Kill, _) => None,
+            // A commit that finds no room is tried again, and once there is
+            // room nothing has come of it.
+            (Self::Full, _) if is_commit && !again => Some(3),
             // One row is invalid in one lane. A request that goes wrong is
             // tried again, and a row that always does has failed.
             (Self::Delay, _) | (_, Point::Send | Point::Sent | Point::Received) => Some(3),
@@ -60,14 +71,18 @@ fn judged(point: Point, way: Way, again: bool) {
         if again { "+" } else { "" }
     );
     // Each attempt of a request that always goes wrong costs a wait.
-    let fails_to_send = again && way.ends(point) == Some(3) && way != Way::Delay;
+    let fails_to_send = again && way.ends(point, again) == Some(3) && way != Way::Delay;
     let count = if fails_to_send { 1 } else { ROWS_OF_FILE };
     let judge = Judge::of(2);
     let workdir = judge.workdir(OPEN);
     workdir.write("clients.csv", file(count));
     let mut command = workdir.command(&SYNC);
     let output = command.env(VARIABLE, &case).output().unwrap();
-    assert_eq!(output.status.code(), way.ends(point), "{case}: {output:#?}");
+    assert_eq!(
+        output.status.code(),
+        way.ends(point, again),
+        "{case}: {output:#?}"
+    );
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
         !stderr.contains("panicked") && !stderr.contains("internal error"),
