@@ -13,6 +13,7 @@ mod failpoints;
 mod forms;
 mod full;
 mod kills;
+mod lanes;
 mod locks;
 mod output;
 mod panics;
