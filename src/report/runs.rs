@@ -159,6 +159,25 @@ pub fn write_runs_text(
     Ok(())
 }
 
+/// One request in words; `spell` makes foreign text harmless.
+pub(super) fn in_words(attempt: &AttemptLine, spell: fn(&str) -> String) -> String {
+    let mut parts = vec![
+        format!("attempt {}", attempt.n),
+        spell(&attempt.started),
+        spell(&attempt.method),
+    ];
+    parts.push(match attempt.status {
+        Some(status) => format!("status {status}"),
+        None => "no answer".to_owned(),
+    });
+    if let Some(id) = &attempt.provider_request_id {
+        parts.push(format!("request id {}", spell(id)));
+    }
+    parts.extend(attempt.took.map(took));
+    parts.extend(attempt.message.as_deref().map(spell));
+    parts.join(", ")
+}
+
 /// The exit code and its name, as people read them.
 pub(super) fn exit(exit: Option<&Exit>) -> String {
     match exit {

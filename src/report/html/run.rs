@@ -6,9 +6,8 @@ use std::io::Write;
 
 use crate::core::Scope;
 use crate::report::model::ReportError;
-use crate::report::runs::{AttemptLine, OutcomeLine, RunDetail, exit, hide};
+use crate::report::runs::{OutcomeLine, RunDetail, exit, hide, in_words};
 use crate::report::value::{Values, foreign};
-use crate::report::words::took;
 
 use super::page::Page;
 use super::records::{Item, Kind, Records, Subject, item_of_words};
@@ -54,27 +53,12 @@ fn row(records: &mut Records<'_, '_>, outcome: &OutcomeLine) -> Result<(), Repor
     };
     let said = outcome.message.as_deref().unwrap_or_default();
     let mut items: Vec<Item> = vec![item_of_words(Kind::Outcome, foreign(said))];
-    let requests = outcome.attempts.iter().map(request);
+    let requests = outcome
+        .attempts
+        .iter()
+        .map(|attempt| in_words(attempt, foreign));
     items.extend(requests.map(|words| item_of_words(Kind::Request, words)));
     records.row(&subject, &items)
-}
-
-fn request(attempt: &AttemptLine) -> String {
-    let mut parts = vec![
-        format!("attempt {}", attempt.n),
-        foreign(&attempt.started),
-        foreign(&attempt.method),
-    ];
-    parts.push(match attempt.status {
-        Some(status) => format!("status {status}"),
-        None => "no answer".to_owned(),
-    });
-    if let Some(id) = &attempt.provider_request_id {
-        parts.push(format!("request id {}", foreign(id)));
-    }
-    parts.extend(attempt.took.map(took));
-    parts.extend(attempt.message.as_deref().map(foreign));
-    parts.join(", ")
 }
 
 fn footer(page: &mut Page<'_>, detail: &RunDetail) -> Result<(), ReportError> {

@@ -7,9 +7,9 @@ use std::io::Write;
 
 use crate::core::Scope;
 use crate::report::model::ReportError;
-use crate::report::runs::{AttemptLine, OutcomeLine, RunDetail, exit, hide};
+use crate::report::runs::{OutcomeLine, RunDetail, exit, hide, in_words};
 use crate::report::value::Values;
-use crate::report::words::{length, took};
+use crate::report::words::length;
 
 use super::List;
 use super::code::code;
@@ -89,25 +89,7 @@ fn block(outcome: &OutcomeLine) -> String {
     let mut text = format!("- {key} at {provider}{place}: {became}{message}\n");
     for attempt in &outcome.attempts {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  - {}", request(attempt));
+        let _ = writeln!(text, "  - {}", in_words(attempt, code));
     }
     text
-}
-
-fn request(attempt: &AttemptLine) -> String {
-    let mut parts = vec![
-        format!("attempt {}", attempt.n),
-        code(&attempt.started),
-        code(&attempt.method),
-    ];
-    parts.push(match attempt.status {
-        Some(status) => format!("status {status}"),
-        None => "no answer".to_owned(),
-    });
-    if let Some(id) = &attempt.provider_request_id {
-        parts.push(format!("request id {}", code(id)));
-    }
-    parts.extend(attempt.took.map(took));
-    parts.extend(attempt.message.as_deref().map(code));
-    parts.join(", ")
 }
