@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::bounds::Bound;
-use super::decide::Stop;
+use super::exchange::bounds::Bound;
+use super::exchange::decide::Stop;
 use super::recorder::NotRecorded;
 use crate::core::LaneCounts;
 

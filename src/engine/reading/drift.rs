@@ -16,13 +16,13 @@ use crate::core::{
     Access, Acknowledged, Before, Desired, Drift, DriftedField, FieldPath, Known, Mapping, Outcome,
     Policy, Problem, RecordKey, Row, Says, Shown, SkipReason, Visibility,
 };
-use crate::engine::apply::Interrupt;
+use crate::engine::delivery::apply::Interrupt;
 use crate::engine::ends::{LaneEnd, Stopped};
 use crate::engine::event::Observer;
-use crate::engine::exchanger::Clock;
+use crate::engine::exchange::exchanger::Clock;
 use crate::engine::lane::Lane;
-use crate::engine::planner::PlanError;
-use crate::engine::rows::{Links, SourceView, identify};
+use crate::engine::planning::planner::PlanError;
+use crate::engine::planning::rows::{Links, SourceView, identify};
 use crate::engine::transport::Transport;
 use crate::store::Store;
 

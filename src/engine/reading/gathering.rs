@@ -13,8 +13,8 @@ use super::reader::{Found, Reader};
 use super::roster::{Free, Holder, Roster};
 use super::spool::{Place, Spool};
 use crate::core::{Json, Mapping, Outcome, Problem, SkipReason};
-use crate::engine::decide::Stop;
 use crate::engine::ends::Stopped;
+use crate::engine::exchange::decide::Stop;
 use crate::engine::transport::Transport;
 use crate::provider::Refusal;
 

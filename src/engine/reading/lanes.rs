@@ -16,13 +16,13 @@ use super::reader::Reader;
 use super::roster::Roster;
 use super::spool::Spool;
 use crate::core::{Outcome, Problem};
-use crate::engine::apply::Interrupt;
-use crate::engine::bounds::Bounds;
+use crate::engine::delivery::apply::Interrupt;
 use crate::engine::ends::{LaneEnd, Stopped};
 use crate::engine::event::{Event, Observer, Work};
-use crate::engine::exchanger::Clock;
+use crate::engine::exchange::bounds::Bounds;
+use crate::engine::exchange::exchanger::Clock;
+use crate::engine::exchange::pacer::Pacer;
 use crate::engine::lane::Lane;
-use crate::engine::pacer::Pacer;
 use crate::engine::recorder::Recorder;
 use crate::engine::transport::Transport;
 

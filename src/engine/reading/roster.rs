@@ -16,8 +16,8 @@ use crate::core::{
     SkipReason,
 };
 use crate::engine::lane::{Lane, Matching};
-use crate::engine::planner::PlanError;
-use crate::engine::rows::{Links, SourceView, identify};
+use crate::engine::planning::planner::PlanError;
+use crate::engine::planning::rows::{Links, SourceView, identify};
 use crate::store::{Store, StoreError};
 
 /// 128 bits of the SHA-256 of an id or a value.

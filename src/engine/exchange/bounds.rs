@@ -44,7 +44,7 @@ impl std::fmt::Display for Bound {
 /// A request that is given its place is sent, unless the lane ends for another
 /// reason: the lane is over only when nobody holds a place any more.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(in crate::engine) struct Places {
     budget: Option<u64>,
     count: Mutex<Count>,
     changed: Notify,
@@ -58,13 +58,13 @@ struct Count {
 }
 
 /// The right to send one request.
-pub(super) struct Place<'a> {
+pub(in crate::engine) struct Place<'a> {
     places: &'a Places,
     used: bool,
 }
 
 impl Places {
-    pub(super) fn new(budget: Option<u64>) -> Self {
+    pub(in crate::engine) fn new(budget: Option<u64>) -> Self {
         Self {
             budget,
             count: Mutex::new(Count {
@@ -76,12 +76,12 @@ impl Places {
     }
 
     /// How many requests the budget still allows, where there is one.
-    pub(super) fn left(&self) -> Option<u64> {
+    pub(in crate::engine) fn left(&self) -> Option<u64> {
         self.budget.map(|_| self.count().left)
     }
 
     /// A place for one request, or the bound once every place is used.
-    pub(super) async fn take(&self) -> Result<Place<'_>, Bound> {
+    pub(in crate::engine) async fn take(&self) -> Result<Place<'_>, Bound> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -112,7 +112,7 @@ impl Places {
 
 impl Place<'_> {
     /// The request is on its way.
-    pub(super) fn used(mut self) {
+    pub(in crate::engine) fn used(mut self) {
         self.used = true;
     }
 }

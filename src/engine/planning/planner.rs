@@ -12,7 +12,6 @@ use thiserror::Error;
 mod absent;
 
 use super::estimate::estimate;
-use super::lane::Lane;
 use super::periods::Periods;
 use super::plan_file::{PlanFileError, PlanWriter};
 use super::rows::{Links, SourceView, identify};
@@ -21,6 +20,7 @@ use crate::core::{
     LaneCounts, LeftOut, LeftOutReason, Outcome, Overlay, PlannedUpdate, Problem, Push, RecordKey,
     Row, SkipReason, Trailer, assemble, complete, diff,
 };
+use crate::engine::lane::Lane;
 use crate::store::{SnapshotRow, Store, StoreError};
 
 /// Why no plan was made.
@@ -54,7 +54,7 @@ pub struct Selection {
 
 impl Selection {
     /// Whether the plan says nothing of a key.
-    pub(super) fn leaves_out(&self, key: &RecordKey) -> bool {
+    pub(in crate::engine) fn leaves_out(&self, key: &RecordKey) -> bool {
         self.only.as_ref().is_some_and(|only| !only.contains(key))
     }
 }
@@ -305,7 +305,7 @@ impl<'a> LanePlanner<'a> {
         match complete(draft, None, &with).map_err(Left::Invalid)? {
             Completed::Unchanged(_) => Ok(Json::object()),
             Completed::Body(body) => {
-                let problems = super::body_problems(lane, &body, remote_id);
+                let problems = crate::engine::body_problems(lane, &body, remote_id);
                 if problems.is_empty() {
                     Ok(body.json)
                 } else {
@@ -337,7 +337,7 @@ impl<'a> LanePlanner<'a> {
         let violations = self.lane.provider.contract.check_record(&record);
         let problems: Vec<Problem> = violations
             .into_iter()
-            .map(|v| super::violation_problem(self.lane, v))
+            .map(|v| crate::engine::violation_problem(self.lane, v))
             .collect();
         if problems.is_empty() {
             Ok(())

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::lane::Lane;
 use super::planner::{PlanError, Selection};
 use super::rows::{Links, SourceView, identify};
 use crate::core::{Acknowledged, Desired, Draft, FieldPath, Known, Pointer, Policy, Problem, Row};
+use crate::engine::lane::Lane;
 use crate::provider::NamedCheck;
 use crate::store::{Store, StoreError};
 
@@ -100,7 +100,7 @@ impl Periods {
 
     /// Refuses an update whose record names another one that is away in the
     /// same days, by this plan or else by what was acknowledged.
-    pub(super) fn judge(
+    pub(in crate::engine) fn judge(
         &self,
         lane: &Lane,
         store: Option<&Store>,

@@ -5,8 +5,8 @@
 //! Pure counts. Refusals that may turn out to be everyone's are withheld until
 //! that is known, so that no row is marked for what is not its fault.
 
-use super::decide::Stop;
 use crate::core::Outcome;
+use crate::engine::exchange::decide::Stop;
 
 /// Rows that nobody knows, before any that somebody does.
 const UNKNOWN: u32 = 20;
@@ -17,7 +17,7 @@ const REFUSALS: u64 = 20;
 
 /// What becomes of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::engine) enum Verdict {
     /// It is the row's outcome.
     Record,
     /// The same, and it is one too many: the lane ends for this reason.
@@ -32,7 +32,7 @@ pub(super) enum Verdict {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::engine) struct Tally {
     /// Rows that came to an outcome.
     finished: u64,
     refused: u64,
@@ -48,7 +48,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Hears of a refusal with this status.
-    pub(super) fn refuse(&mut self, status: Option<u16>) -> Verdict {
+    pub(in crate::engine) fn refuse(&mut self, status: Option<u16>) -> Verdict {
         if self.ended {
             return Verdict::Drop;
         }
@@ -84,7 +84,7 @@ impl Tally {
     }
 
     /// Counts a refusal that is its row's own.
-    pub(super) fn count_refused(&mut self) -> Verdict {
+    pub(in crate::engine) fn count_refused(&mut self) -> Verdict {
         self.finished += 1;
         self.refused += 1;
         let too_many = self.refused >= REFUSALS && self.refused * 2 > self.finished;
@@ -99,7 +99,7 @@ impl Tally {
     }
 
     /// Hears of a row that came to another outcome.
-    pub(super) fn settle(&mut self, outcome: Outcome) {
+    pub(in crate::engine) fn settle(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Updated | Outcome::Unchanged => {
                 self.known = true;
@@ -113,7 +113,7 @@ impl Tally {
     }
 
     /// Whether a withheld refusal is known to be its row's own by now.
-    pub(super) fn releases(&self, status: Option<u16>) -> bool {
+    pub(in crate::engine) fn releases(&self, status: Option<u16>) -> bool {
         !self.ended
             && match status {
                 Some(403) => self.forbidden == 0,
@@ -122,7 +122,7 @@ impl Tally {
     }
 
     /// Whether refusals ended the lane: what is withheld is nobody's fault.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(in crate::engine) fn has_ended(&self) -> bool {
         self.ended
     }
 }

@@ -23,7 +23,7 @@ const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
 /// The pause after a throttle answer that names no time, before doubling.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause that a run waits out.
-pub(super) const PAUSE_CAP: Duration = Duration::from_secs(300);
+pub(in crate::engine) const PAUSE_CAP: Duration = Duration::from_secs(300);
 /// How many pauses in a row a run waits out.
 const PAUSES: u32 = 20;
 /// How long a lane is paused in a run, all pauses together.
@@ -176,7 +176,7 @@ pub fn decide(attempt: Attempt, came: &Came, leeway: Leeway) -> Action {
 
 /// Why there is no answer, in a few words.
 #[must_use]
-pub(super) fn nothing_in_words(nothing: NoResponse) -> &'static str {
+pub(in crate::engine) fn nothing_in_words(nothing: NoResponse) -> &'static str {
     match nothing {
         NoResponse::NoCredentials => {
             "no access token could be obtained; check user name and password"

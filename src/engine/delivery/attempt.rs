@@ -3,15 +3,15 @@
 //! The body is built from a read of this very attempt, never from an older
 //! one. What the provider already holds is not sent again.
 
-use super::decide::Stop;
-use super::ends::{LaneStopped, Stopped};
-use super::journey::Journey;
-use super::transport::Transport;
 use super::worker::{Step, Worker};
 use crate::core::{
     Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem,
     Response, Settled, complete, decode,
 };
+use crate::engine::ends::{LaneStopped, Stopped};
+use crate::engine::exchange::decide::Stop;
+use crate::engine::exchange::journey::Journey;
+use crate::engine::transport::Transport;
 use crate::provider::Asked;
 use crate::store::{Answer, AttemptResult, Settlement, SnapshotWrite};
 
@@ -22,7 +22,10 @@ enum Built {
 }
 
 impl<T: Transport> Worker<T> {
-    pub(super) async fn attempt(&self, journey: &mut Journey) -> Result<Step, LaneStopped> {
+    pub(in crate::engine) async fn attempt(
+        &self,
+        journey: &mut Journey,
+    ) -> Result<Step, LaneStopped> {
         let readable = self.lane().provider.manifest.read.is_some();
         let doubtful = journey.is_in_doubt() && readable;
         let record = if journey.update.draft.read.is_empty() && !doubtful {
@@ -149,7 +152,7 @@ impl<T: Transport> Worker<T> {
                 return Ok(Built::Body(Box::new(Body { json, ..*body })));
             }
         }
-        let problems = super::body_problems(lane, &body, &journey.update.remote_id);
+        let problems = crate::engine::body_problems(lane, &body, &journey.update.remote_id);
         if !problems.is_empty() {
             return self.invalid(journey, problems).await.map(|_| Built::Ended);
         }

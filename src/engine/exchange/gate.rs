@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use super::bounds::{Bound, Bounds, Place, Places};
 use super::breaker::{Breaker, Change, Heard, Pass};
 use super::decide::{Came, Leeway, PAUSE_CAP, Stop};
-use super::ends::{LaneStopped, Stopped};
 use super::trouble::Trouble;
+use crate::engine::ends::{LaneStopped, Stopped};
 
 /// See the module.
-pub(super) struct Gate {
+pub(in crate::engine) struct Gate {
     deadline: Option<Instant>,
     places: Places,
     began: Instant,
@@ -42,7 +42,7 @@ struct State {
 
 /// Whether a request is the one that finds out about the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Probe {
+pub(in crate::engine) enum Probe {
     Yes,
     No,
 }
@@ -50,7 +50,7 @@ pub(super) enum Probe {
 impl Gate {
     /// A lane that begins; `now` is compared with the time before which the
     /// provider asked not to be called.
-    pub(super) fn new(bounds: Bounds, now: Timestamp) -> Self {
+    pub(in crate::engine) fn new(bounds: Bounds, now: Timestamp) -> Self {
         let gate = Self {
             deadline: bounds.deadline,
             places: Places::new(bounds.budget),
@@ -87,54 +87,54 @@ impl Gate {
     }
 
     /// Whether the lane has ended early.
-    pub(super) fn has_stopped(&self) -> bool {
+    pub(in crate::engine) fn has_stopped(&self) -> bool {
         lock(&self.stopped).is_some()
     }
 
     /// Why the lane has ended early.
-    pub(super) fn stopped(&self) -> Option<Stopped> {
+    pub(in crate::engine) fn stopped(&self) -> Option<Stopped> {
         lock(&self.stopped).clone()
     }
 
     /// Ends the lane; the first reason stays.
-    pub(super) fn stop(&self, why: Stopped) -> LaneStopped {
+    pub(in crate::engine) fn stop(&self, why: Stopped) -> LaneStopped {
         lock(&self.stopped).get_or_insert(why);
         self.ended.notify_waiters();
         LaneStopped
     }
 
     /// When the next run may go on, where the provider said so.
-    pub(super) fn resume(&self) -> Option<Timestamp> {
+    pub(in crate::engine) fn resume(&self) -> Option<Timestamp> {
         lock(&self.state).resume
     }
 
     /// The lane is over, and the provider is to be left alone for so long; the
     /// time until when that is.
-    pub(super) fn leave_alone(&self, wait: Duration, now: Timestamp) -> Timestamp {
+    pub(in crate::engine) fn leave_alone(&self, wait: Duration, now: Timestamp) -> Timestamp {
         let until = after(now, wait);
         lock(&self.state).resume = Some(until);
         until
     }
 
     /// How long the lane waited as a whole.
-    pub(super) fn waited(&self) -> Duration {
+    pub(in crate::engine) fn waited(&self) -> Duration {
         let state = lock(&self.state);
         // A wait that was cut short by the lane's end was not waited.
         (state.trouble.waited() + state.open).min(self.began.elapsed())
     }
 
     /// How many requests of the budget are left, where there is one.
-    pub(super) fn budget_left(&self) -> Option<u64> {
+    pub(in crate::engine) fn budget_left(&self) -> Option<u64> {
         self.places.left()
     }
 
     /// Whether the provider is trusted to work now.
-    pub(super) fn is_calm(&self) -> bool {
+    pub(in crate::engine) fn is_calm(&self) -> bool {
         lock(&self.state).breaker.is_closed()
     }
 
     /// Waits for something, but not beyond the lane's end or the run's time.
-    pub(super) async fn unless_ended<V>(
+    pub(in crate::engine) async fn unless_ended<V>(
         &self,
         wait: impl Future<Output = V>,
     ) -> Result<V, LaneStopped> {
@@ -153,7 +153,7 @@ impl Gate {
     }
 
     /// Sleeps until then; a sleep that the run's time cannot hold is not begun.
-    pub(super) async fn sleep_until(&self, until: Instant) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn sleep_until(&self, until: Instant) -> Result<(), LaneStopped> {
         if self.deadline.is_some_and(|deadline| deadline < until) {
             return Err(self.reached(Bound::Time));
         }
@@ -177,7 +177,7 @@ impl Gate {
     }
 
     /// Waits until neither a pause nor the breaker holds requests back.
-    pub(super) async fn open(&self) -> Result<Probe, LaneStopped> {
+    pub(in crate::engine) async fn open(&self) -> Result<Probe, LaneStopped> {
         loop {
             let probed = self.probed.notified();
             tokio::pin!(probed);
@@ -197,7 +197,7 @@ impl Gate {
 
     /// The last look before a request leaves: a pause or a stop that came while
     /// it waited for its change, or for its intent to be durable, holds for it too.
-    pub(super) async fn still_open(&self, probe: Probe) -> Result<Probe, LaneStopped> {
+    pub(in crate::engine) async fn still_open(&self, probe: Probe) -> Result<Probe, LaneStopped> {
         if probe == Probe::No {
             return self.open().await;
         }
@@ -224,23 +224,23 @@ impl Gate {
     }
 
     /// A place in the budget for one request.
-    pub(super) async fn place(&self) -> Result<Place<'_>, LaneStopped> {
+    pub(in crate::engine) async fn place(&self) -> Result<Place<'_>, LaneStopped> {
         let place = self.unless_ended(self.places.take()).await?;
         place.map_err(|bound| self.reached(bound))
     }
 
     /// Counts a request that leaves and repeats nothing.
-    pub(super) fn count_first(&self) {
+    pub(in crate::engine) fn count_first(&self) {
         lock(&self.state).trouble.count_first();
     }
 
     /// Counts a retry.
-    pub(super) fn spend(&self, cost: u64) {
+    pub(in crate::engine) fn spend(&self, cost: u64) {
         lock(&self.state).trouble.spend(cost);
     }
 
     /// Spends one retry, where one is left.
-    pub(super) fn may_retry(&self) -> bool {
+    pub(in crate::engine) fn may_retry(&self) -> bool {
         let mut state = lock(&self.state);
         let left = state.trouble.leeway(None).retries > 0;
         state.trouble.spend(u64::from(left));
@@ -249,7 +249,7 @@ impl Gate {
 
     /// Hears of an attempt that left at this time: what the lane may still
     /// spend, and for how long the provider is left alone from now on.
-    pub(super) fn hear(
+    pub(in crate::engine) fn hear(
         &self,
         came: &Came,
         probe: Probe,
@@ -286,19 +286,19 @@ impl Gate {
     }
 
     /// Says when the next run may go on.
-    pub(super) fn resume_at(&self, until: Timestamp) {
+    pub(in crate::engine) fn resume_at(&self, until: Timestamp) {
         lock(&self.state).resume = Some(until);
     }
 
     /// Holds the whole lane back for so long from now on, though nobody refused
     /// anything.
-    pub(super) fn hold(&self, wait: Duration) {
+    pub(in crate::engine) fn hold(&self, wait: Duration) {
         lock(&self.state).trouble.hold(wait, Instant::now());
     }
 
     /// Pauses the whole lane for so long from now on; how long it is paused,
     /// which is longer where somebody asked for more before.
-    pub(super) fn pause(&self, wait: Duration) -> Duration {
+    pub(in crate::engine) fn pause(&self, wait: Duration) -> Duration {
         let now = Instant::now();
         lock(&self.state).trouble.pause(wait, now) - now
     }
@@ -306,7 +306,7 @@ impl Gate {
 
 /// So long after a time, and never before: the next whole second, or the last
 /// time there is.
-pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
+pub(in crate::engine) fn after(now: Timestamp, wait: Duration) -> Timestamp {
     let seconds = TimestampRound::new()
         .smallest(Unit::Second)
         .mode(RoundMode::Ceil);
@@ -318,6 +318,6 @@ pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
 }
 
 /// A lock that a panic elsewhere does not take away: what it guards is whole.
-pub(super) fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
+pub(in crate::engine) fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,17 +10,17 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::bounds::Bounds;
-use super::ends::{LaneEnd, Stopped};
-use super::event::{Event, Observer, Work};
-use super::exchanger::{Clock, Means};
-use super::lane::Lane;
-use super::pacer::{Ledger, Pacer};
-use super::plan_file::{PlanFileError, PlanReader, open_update};
-use super::recorder::Recorder;
-use super::transport::Transport;
 use super::worker::Worker;
 use crate::core::{LaneCounts, PlannedUpdate, RecordKey};
+use crate::engine::ends::{LaneEnd, Stopped};
+use crate::engine::event::{Event, Observer, Work};
+use crate::engine::exchange::bounds::Bounds;
+use crate::engine::exchange::exchanger::{Clock, Means};
+use crate::engine::exchange::pacer::{Ledger, Pacer};
+use crate::engine::lane::Lane;
+use crate::engine::planning::plan_file::{PlanFileError, PlanReader, open_update};
+use crate::engine::recorder::Recorder;
+use crate::engine::transport::Transport;
 
 /// One lane of a run.
 pub struct ApplyLane<T> {
@@ -70,7 +70,7 @@ impl Interrupt {
     }
 
     /// Waits until it is tripped; for ever where nothing can trip it any more.
-    pub(super) async fn tripped(mut self) {
+    pub(in crate::engine) async fn tripped(mut self) {
         if self.0.wait_for(|tripped| *tripped).await.is_err() {
             std::future::pending::<()>().await;
         }

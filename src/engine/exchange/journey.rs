@@ -10,21 +10,25 @@ use crate::provider::{Answer, Asked, Refusal};
 use crate::store::SnapshotRow;
 
 /// One row on its way.
-pub(super) struct Journey {
-    pub(super) update: PlannedUpdate,
-    pub(super) known: Option<SnapshotRow>,
-    pub(super) began: Instant,
-    pub(super) tries: Tries,
+pub(in crate::engine) struct Journey {
+    pub(in crate::engine) update: PlannedUpdate,
+    pub(in crate::engine) known: Option<SnapshotRow>,
+    pub(in crate::engine) began: Instant,
+    pub(in crate::engine) tries: Tries,
     /// Whether an earlier run left it in doubt.
-    pub(super) doubted: bool,
+    pub(in crate::engine) doubted: bool,
     /// Whether it still has to be found out what became of the last write.
-    pub(super) unverified: bool,
+    pub(in crate::engine) unverified: bool,
     /// Whether this is its last chance: it is not put aside again.
-    pub(super) last_chance: bool,
+    pub(in crate::engine) last_chance: bool,
 }
 
 impl Journey {
-    pub(super) fn new(update: PlannedUpdate, known: Option<SnapshotRow>, doubted: bool) -> Self {
+    pub(in crate::engine) fn new(
+        update: PlannedUpdate,
+        known: Option<SnapshotRow>,
+        doubted: bool,
+    ) -> Self {
         Self {
             doubted,
             unverified: doubted,
@@ -37,34 +41,34 @@ impl Journey {
     }
 
     /// Whether nobody knows what became of a write.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(in crate::engine) fn is_in_doubt(&self) -> bool {
         self.unverified || self.tries.unanswered
     }
 
     /// A read has told what became of it.
-    pub(super) fn verified(&mut self) {
+    pub(in crate::engine) fn verified(&mut self) {
         self.unverified = false;
         self.tries.unanswered = false;
     }
 }
 
 /// Where the attempts of one thing stand: of a row, or of a page.
-pub(super) struct Tries {
+pub(in crate::engine) struct Tries {
     /// Attempts that count, from 1.
-    pub(super) number: u32,
+    pub(in crate::engine) number: u32,
     /// Requests sent: reads, writes.
-    pub(super) sent: [u32; 2],
-    pub(super) renewed: bool,
+    pub(in crate::engine) sent: [u32; 2],
+    pub(in crate::engine) renewed: bool,
     /// Whether an earlier attempt of this run may have been applied.
-    pub(super) in_doubt: bool,
+    pub(in crate::engine) in_doubt: bool,
     /// Whether the last write has no answer that can be trusted: a read tells
     /// what became of it.
-    pub(super) unanswered: bool,
+    pub(in crate::engine) unanswered: bool,
     /// When the first request left.
-    pub(super) began: Option<Instant>,
-    pub(super) last: Option<Seen>,
+    pub(in crate::engine) began: Option<Instant>,
+    pub(in crate::engine) last: Option<Seen>,
     /// What is to be told of the row whatever becomes of it.
-    pub(super) warnings: Vec<Problem>,
+    pub(in crate::engine) warnings: Vec<Problem>,
 }
 
 impl Default for Tries {
@@ -84,7 +88,7 @@ impl Default for Tries {
 
 impl Tries {
     /// Counts one more request of this kind; the number of the try.
-    pub(super) fn count(&mut self, asked: Asked) -> u32 {
+    pub(in crate::engine) fn count(&mut self, asked: Asked) -> u32 {
         let tries = &mut self.sent[usize::from(asked == Asked::Write)];
         *tries += 1;
         *tries
@@ -92,7 +96,7 @@ impl Tries {
 
     /// Takes note of what came of a request: a write whose end is unknown raises
     /// the question, and only an accepted one answers it.
-    pub(super) fn heard(&mut self, asked: Asked, came: &Came) {
+    pub(in crate::engine) fn heard(&mut self, asked: Asked, came: &Came) {
         if asked != Asked::Write {
             return;
         }
@@ -107,7 +111,7 @@ impl Tries {
     }
 
     /// Warns once of a wait that was asked for and could not be read.
-    pub(super) fn warn_of_wait(&mut self) {
+    pub(in crate::engine) fn warn_of_wait(&mut self) {
         const CODE: &str = "W_RETRY_AFTER";
         if self.warnings.iter().all(|warning| warning.code != CODE) {
             self.warnings.push(Problem::new(
@@ -120,13 +124,13 @@ impl Tries {
 
 /// The last answer, for an outcome.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) status: Option<u16>,
-    pub(super) provider_request_id: Option<String>,
+pub(in crate::engine) struct Seen {
+    pub(in crate::engine) status: Option<u16>,
+    pub(in crate::engine) provider_request_id: Option<String>,
 }
 
 impl Seen {
-    pub(super) fn of(response: &Response) -> Self {
+    pub(in crate::engine) fn of(response: &Response) -> Self {
         // The names that providers give the id of a request.
         let id = [
             "x-request-id",
@@ -145,7 +149,7 @@ impl Seen {
 
 /// A provider may quote what it refuses: values that must not be stored in
 /// clear are taken out of its words.
-pub(super) fn without_sensitive(update: &PlannedUpdate, refusal: Refusal) -> Refusal {
+pub(in crate::engine) fn without_sensitive(update: &PlannedUpdate, refusal: Refusal) -> Refusal {
     let changes = update
         .draft
         .changes
@@ -181,7 +185,7 @@ pub(super) fn without_sensitive(update: &PlannedUpdate, refusal: Refusal) -> Ref
     }
 }
 
-pub(super) fn refusal_of(action: &Action) -> Option<&Refusal> {
+pub(in crate::engine) fn refusal_of(action: &Action) -> Option<&Refusal> {
     match action {
         Action::Reject(refusal)
         | Action::Fail(refusal)
@@ -193,7 +197,7 @@ pub(super) fn refusal_of(action: &Action) -> Option<&Refusal> {
 }
 
 /// What an attempt that goes on came to, in a few words.
-pub(super) fn words_of(came: &Came) -> Option<String> {
+pub(in crate::engine) fn words_of(came: &Came) -> Option<String> {
     let refusal = match came {
         Came::Answer(Answer::Accepted) => return None,
         Came::Nothing(nothing) => {
@@ -212,7 +216,7 @@ pub(super) fn words_of(came: &Came) -> Option<String> {
     Some(refusal.message.clone())
 }
 
-pub(super) fn code_of(outcome: Outcome, status: Option<u16>) -> &'static str {
+pub(in crate::engine) fn code_of(outcome: Outcome, status: Option<u16>) -> &'static str {
     match (outcome, status) {
         (Outcome::Rejected, Some(404)) => "E_NOT_FOUND",
         (Outcome::Rejected, _) => "E_REJECTED",

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::lane::Lane;
 use super::planner::PlanError;
 use super::rows::{Link, Links, SourceView, identify};
 use crate::core::{
     LaneCounts, LeftOut, LeftOutReason, Outcome, Problem, RecordKey, Row, SkipReason,
 };
+use crate::engine::lane::Lane;
 use crate::store::{Adopted, SnapshotWrite, Store};
 
 /// How many records are handed over at once.

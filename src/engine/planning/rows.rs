@@ -3,8 +3,8 @@
 //! A link is never guessed: it stands in the row or in the state, and where
 //! the two disagree the row is invalid.
 
-use super::lane::Lane;
 use crate::core::{Problem, RecordKey, Row};
+use crate::engine::lane::Lane;
 use crate::store::{SnapshotReader, SnapshotRow, Store, StoreError};
 
 /// What the planner asks of the source beside its rows.
@@ -28,7 +28,10 @@ impl<S> std::fmt::Debug for SourceView<'_, S> {
 }
 
 /// The row's key, unless it has none or shares it with another row.
-pub(super) fn identify<S>(row: &Row, source: &SourceView<'_, S>) -> Result<RecordKey, Problem> {
+pub(in crate::engine) fn identify<S>(
+    row: &Row,
+    source: &SourceView<'_, S>,
+) -> Result<RecordKey, Problem> {
     let key = (source.key)(row).map_err(|problem| problem.line(row.line()))?;
     match (source.key_lines)(&key) {
         None => Ok(key),
@@ -54,24 +57,27 @@ fn listed(lines: &[u64]) -> String {
 
 /// A row's link to a remote record.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in crate::engine) struct Link {
     /// The remote id; `None` where neither the row nor the state has one.
-    pub(super) remote_id: Option<String>,
+    pub(in crate::engine) remote_id: Option<String>,
     /// What the snapshot holds of the record.
-    pub(super) known: Option<SnapshotRow>,
+    pub(in crate::engine) known: Option<SnapshotRow>,
     /// What is wrong with the link.
-    pub(super) problems: Vec<Problem>,
+    pub(in crate::engine) problems: Vec<Problem>,
 }
 
 /// Finds the links of one lane's rows.
-pub(super) struct Links<'a> {
+pub(in crate::engine) struct Links<'a> {
     lane: &'a Lane,
     store: Option<(&'a Store, SnapshotReader<'a>)>,
 }
 
 impl<'a> Links<'a> {
     /// `store` is the state, where it knows the lane.
-    pub(super) fn new(lane: &'a Lane, store: Option<&'a Store>) -> Result<Self, StoreError> {
+    pub(in crate::engine) fn new(
+        lane: &'a Lane,
+        store: Option<&'a Store>,
+    ) -> Result<Self, StoreError> {
         let store = store
             .map(|store| Ok::<_, StoreError>((store, store.snapshot(&lane.name)?)))
             .transpose()?;
@@ -79,12 +85,12 @@ impl<'a> Links<'a> {
     }
 
     /// Links that know nothing.
-    pub(super) fn unknown(lane: &'a Lane) -> Self {
+    pub(in crate::engine) fn unknown(lane: &'a Lane) -> Self {
         Self { lane, store: None }
     }
 
     /// A key that stands in the file, although its row cannot be used.
-    pub(super) fn stands(&mut self, key: &RecordKey) -> Result<(), StoreError> {
+    pub(in crate::engine) fn stands(&mut self, key: &RecordKey) -> Result<(), StoreError> {
         if let Some((_, snapshot)) = &mut self.store {
             snapshot.get(key)?;
         }
@@ -92,7 +98,7 @@ impl<'a> Links<'a> {
     }
 
     /// Gives the records that the state knows and whose keys were not asked for.
-    pub(super) fn each_other<E: From<StoreError>>(
+    pub(in crate::engine) fn each_other<E: From<StoreError>>(
         self,
         each: impl FnMut(RecordKey, SnapshotRow) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -104,7 +110,7 @@ impl<'a> Links<'a> {
 
     /// The link of a row. A remote id must have the provider's form, belong to
     /// one row, and agree with the link that the state holds.
-    pub(super) fn of<S>(
+    pub(in crate::engine) fn of<S>(
         &mut self,
         row: &Row,
         key: &RecordKey,

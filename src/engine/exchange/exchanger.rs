@@ -14,15 +14,15 @@ use tokio::time::Instant;
 
 use super::bounds::{Bounds, Place};
 use super::decide::{Action, Attempt, Came, Leeway, Stop, applied, cost, decide};
-use super::ends::{LaneEnd, LaneStopped, Stopped};
-use super::event::{Event, Observer};
 use super::gate::{Gate, Probe, after};
 use super::journey::{Seen, Tries, refusal_of, words_of};
-use super::lane::Lane;
 use super::pacer::{Ending, Pacer, Turn};
-use super::recorder::Recorder;
-use super::transport::{Generation, Renewal, Transport};
 use crate::core::{Exchange, FieldPath, Json, Outcome, RecordKey, Request, Response, sha256_hex};
+use crate::engine::ends::{LaneEnd, LaneStopped, Stopped};
+use crate::engine::event::{Event, Observer};
+use crate::engine::lane::Lane;
+use crate::engine::recorder::Recorder;
+use crate::engine::transport::{Generation, Renewal, Transport};
 use crate::provider::{self, Asked, Refusal, allowances, garbled_retry_after};
 use crate::store::{Answer, AttemptResult, Entry, Intent};
 
@@ -43,19 +43,19 @@ impl std::fmt::Debug for Clock {
 }
 
 /// What the exchanges of a lane work with.
-pub(super) struct Means<T> {
-    pub(super) lane: Arc<Lane>,
-    pub(super) transport: T,
-    pub(super) pacer: Pacer,
-    pub(super) bounds: Bounds,
+pub(in crate::engine) struct Means<T> {
+    pub(in crate::engine) lane: Arc<Lane>,
+    pub(in crate::engine) transport: T,
+    pub(in crate::engine) pacer: Pacer,
+    pub(in crate::engine) bounds: Bounds,
     /// The journal; none where a command leaves no trace.
-    pub(super) recorder: Option<Recorder>,
-    pub(super) observer: Arc<dyn Observer>,
-    pub(super) clock: Clock,
+    pub(in crate::engine) recorder: Option<Recorder>,
+    pub(in crate::engine) observer: Arc<dyn Observer>,
+    pub(in crate::engine) clock: Clock,
 }
 
 /// The exchanges of one lane.
-pub(super) struct Exchanger<T> {
+pub(in crate::engine) struct Exchanger<T> {
     with: Means<T>,
     gate: Gate,
     /// The last number that was given to a request.
@@ -65,19 +65,19 @@ pub(super) struct Exchanger<T> {
 }
 
 /// One thing to ask.
-pub(super) struct Question<'a> {
-    pub(super) asked: Asked,
-    pub(super) request: Request,
+pub(in crate::engine) struct Question<'a> {
+    pub(in crate::engine) asked: Asked,
+    pub(in crate::engine) request: Request,
     /// The row that it serves, and its line.
-    pub(super) row: Option<(&'a RecordKey, u64)>,
+    pub(in crate::engine) row: Option<(&'a RecordKey, u64)>,
     /// The fields that it may change.
-    pub(super) fields: Vec<FieldPath>,
+    pub(in crate::engine) fields: Vec<FieldPath>,
     /// Takes out of a provider's words what must not be stored.
-    pub(super) hide: &'a (dyn Fn(Refusal) -> Refusal + Sync),
+    pub(in crate::engine) hide: &'a (dyn Fn(Refusal) -> Refusal + Sync),
 }
 
 /// What one exchange led to.
-pub(super) enum Reached {
+pub(in crate::engine) enum Reached {
     /// The answer is good; whoever asked records it.
     Accepted(Response, Answer),
     /// Once more from the beginning; all waiting is done.
@@ -87,7 +87,7 @@ pub(super) enum Reached {
 }
 
 impl<T: Transport> Exchanger<T> {
-    pub(super) fn new(with: Means<T>) -> Self {
+    pub(in crate::engine) fn new(with: Means<T>) -> Self {
         Self {
             gate: Gate::new(with.bounds, (with.clock.now)()),
             with,
@@ -97,26 +97,26 @@ impl<T: Transport> Exchanger<T> {
         }
     }
 
-    pub(super) fn lane(&self) -> &Lane {
+    pub(in crate::engine) fn lane(&self) -> &Lane {
         &self.with.lane
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(in crate::engine) fn now(&self) -> Timestamp {
         (self.with.clock.now)()
     }
 
-    pub(super) fn observe(&self, event: Event) {
+    pub(in crate::engine) fn observe(&self, event: Event) {
         self.with.observer.observe(event);
     }
 
     /// Requests sent, and those among them that repeat an earlier one.
-    pub(super) fn sent(&self) -> (u64, u64) {
+    pub(in crate::engine) fn sent(&self) -> (u64, u64) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (read(&self.sent), read(&self.retried))
     }
 
     /// How the lane stands at its end, without what became of its rows.
-    pub(super) fn end(&self) -> LaneEnd {
+    pub(in crate::engine) fn end(&self) -> LaneEnd {
         LaneEnd {
             stopped: self.gate.stopped(),
             waited: self.gate.waited(),
@@ -127,32 +127,32 @@ impl<T: Transport> Exchanger<T> {
     }
 
     /// Whether the lane has ended early.
-    pub(super) fn has_stopped(&self) -> bool {
+    pub(in crate::engine) fn has_stopped(&self) -> bool {
         self.gate.has_stopped()
     }
 
     /// Why the lane has ended early.
-    pub(super) fn stopped(&self) -> Option<Stopped> {
+    pub(in crate::engine) fn stopped(&self) -> Option<Stopped> {
         self.gate.stopped()
     }
 
     /// Ends the lane; the first reason stays.
-    pub(super) fn stop(&self, why: Stopped) -> LaneStopped {
+    pub(in crate::engine) fn stop(&self, why: Stopped) -> LaneStopped {
         self.gate.stop(why)
     }
 
     /// Whether the provider is trusted to work now.
-    pub(super) fn is_calm(&self) -> bool {
+    pub(in crate::engine) fn is_calm(&self) -> bool {
         self.gate.is_calm()
     }
 
     /// Spends one retry for a row's last chance, where one is left.
-    pub(super) fn may_retry(&self) -> bool {
+    pub(in crate::engine) fn may_retry(&self) -> bool {
         self.gate.may_retry()
     }
 
     /// One request with its intent, its answer and what follows from it.
-    pub(super) async fn ask(
+    pub(in crate::engine) async fn ask(
         &self,
         tries: &mut Tries,
         question: Question<'_>,
@@ -240,7 +240,11 @@ impl<T: Transport> Exchanger<T> {
     /// Whether a read was answered with the record that was asked for, and not
     /// with nothing. Another record ends the lane: what is built on it would
     /// write one client's values into another's record.
-    pub(super) fn is_own(&self, record: &Json, asked: &str) -> Result<bool, LaneStopped> {
+    pub(in crate::engine) fn is_own(
+        &self,
+        record: &Json,
+        asked: &str,
+    ) -> Result<bool, LaneStopped> {
         let provider = &self.lane().provider;
         match provider.says_id(record) {
             Some(id) if id == asked => Ok(true),
@@ -257,7 +261,7 @@ impl<T: Transport> Exchanger<T> {
     }
 
     /// Records entries, where there is a journal.
-    pub(super) async fn record(&self, entries: Vec<Entry>) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn record(&self, entries: Vec<Entry>) -> Result<(), LaneStopped> {
         match &self.with.recorder {
             Some(recorder) => Ok(recorder.record(entries).await?),
             None => Ok(()),

@@ -17,7 +17,7 @@ const PER_RETRY: u64 = 5;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(in crate::engine) struct Trouble {
     /// Requests that repeat nothing.
     first: u64,
     /// Retries that were spent, at their cost.
@@ -35,12 +35,12 @@ pub(super) struct Trouble {
 
 impl Trouble {
     /// A request that repeats nothing leaves.
-    pub(super) fn count_first(&mut self) {
+    pub(in crate::engine) fn count_first(&mut self) {
         self.first += 1;
     }
 
     /// A retry is spent.
-    pub(super) fn spend(&mut self, cost: u64) {
+    pub(in crate::engine) fn spend(&mut self, cost: u64) {
         self.spent += cost;
     }
 
@@ -51,7 +51,7 @@ impl Trouble {
 
     /// Hears of an attempt that left at this time. Several that left before one
     /// pause and are all asked to wait were asked once.
-    pub(super) fn hear(&mut self, came: &Came, left: Instant) {
+    pub(in crate::engine) fn hear(&mut self, came: &Came, left: Instant) {
         match came {
             Came::Answer(Answer::Throttled { .. }) => {
                 if self.asked.is_none_or(|asked| asked <= left) {
@@ -65,7 +65,7 @@ impl Trouble {
     }
 
     /// What the lane may still spend, with so much time left.
-    pub(super) fn leeway(&self, time: Option<Duration>) -> Leeway {
+    pub(in crate::engine) fn leeway(&self, time: Option<Duration>) -> Leeway {
         Leeway {
             retries: self.left(),
             throttles: self.throttles,
@@ -76,14 +76,14 @@ impl Trouble {
 
     /// The lane is paused: the end of its pause, which a shorter one does not
     /// bring nearer.
-    pub(super) fn pause(&mut self, wait: Duration, now: Instant) -> Instant {
+    pub(in crate::engine) fn pause(&mut self, wait: Duration, now: Instant) -> Instant {
         let (more, ends) = self.extend(wait, now);
         self.paused += more;
         ends
     }
 
     /// The lane is held back, which is no sign of trouble.
-    pub(super) fn hold(&mut self, wait: Duration, now: Instant) {
+    pub(in crate::engine) fn hold(&mut self, wait: Duration, now: Instant) {
         let (more, _) = self.extend(wait, now);
         self.held += more;
     }
@@ -96,12 +96,12 @@ impl Trouble {
     }
 
     /// Until when the lane is paused.
-    pub(super) fn paused_until(&self) -> Option<Instant> {
+    pub(in crate::engine) fn paused_until(&self) -> Option<Instant> {
         self.paused_until
     }
 
     /// How long the lane was paused and held back in all.
-    pub(super) fn waited(&self) -> Duration {
+    pub(in crate::engine) fn waited(&self) -> Duration {
         self.paused + self.held
     }
 }

@@ -30,7 +30,7 @@ const OPENINGS: u32 = 5;
 
 /// What an attempt says about the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(in crate::engine) enum Heard {
     /// It did what it is there for.
     Works,
     /// It is there, and works on nothing now.
@@ -42,7 +42,7 @@ pub(super) enum Heard {
 }
 
 impl Heard {
-    pub(super) fn of(came: &Came) -> Self {
+    pub(in crate::engine) fn of(came: &Came) -> Self {
         match came {
             Came::Answer(Answer::Accepted | Answer::Rejected(_)) => Self::Works,
             Came::Answer(Answer::Transient(_) | Answer::Unreadable(_))
@@ -64,7 +64,7 @@ impl Heard {
 
 /// Whether a request may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pass {
+pub(in crate::engine) enum Pass {
     /// It may.
     Go,
     /// It may, as the one that finds out whether the provider works again.
@@ -77,7 +77,7 @@ pub(super) enum Pass {
 
 /// What hearing of an attempt led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::engine) enum Change {
     /// Nothing.
     None,
     /// It opened, for so long.
@@ -97,7 +97,7 @@ enum State {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub(in crate::engine) struct Breaker {
     state: State,
     /// Whether the last attempts failed, the oldest first.
     recent: VecDeque<bool>,
@@ -110,7 +110,7 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(in crate::engine) fn new() -> Self {
         Self {
             state: State::Closed,
             recent: VecDeque::with_capacity(RECENT),
@@ -122,13 +122,13 @@ impl Breaker {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::engine) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
 
     /// Whether one more request may leave now. A probe that is given away must
     /// be heard of, or the lane has ended.
-    pub(super) fn pass(&mut self, now: Instant) -> Pass {
+    pub(in crate::engine) fn pass(&mut self, now: Instant) -> Pass {
         match self.state {
             State::Closed => Pass::Go,
             State::Open(until) if now < until => Pass::Until(until),
@@ -141,7 +141,7 @@ impl Breaker {
     }
 
     /// Hears of an attempt. What left before it opened says nothing any more.
-    pub(super) fn hear(&mut self, heard: Heard, probe: bool, now: Instant) -> Change {
+    pub(in crate::engine) fn hear(&mut self, heard: Heard, probe: bool, now: Instant) -> Change {
         let failed = matches!(heard, Heard::Fails | Heard::Silent);
         if probe {
             if failed {

@@ -7,7 +7,7 @@
 use super::{LanePlanner, Left, PlanError, PlanWriter, Settled};
 use crate::core::{Desired, LeftOutReason, Mapping, NOT_IN_FILE, RecordKey};
 use crate::engine::lane::Lane;
-use crate::engine::rows::Links;
+use crate::engine::planning::rows::Links;
 use crate::store::SnapshotRow;
 
 /// What `absent` says of each mapped field of a lane.

@@ -4,14 +4,14 @@
 //! What waits is bounded, and is settled before the lane ends. Which refusals
 //! wait is decided in [`tally`](super::tally).
 
-use super::decide::Stop;
-use super::ends::{LaneStopped, Stopped};
-use super::gate::lock;
-use super::journey::Journey;
 use super::tally::{Tally, Verdict};
-use super::transport::Transport;
 use super::worker::Worker;
 use crate::core::Outcome;
+use crate::engine::ends::{LaneStopped, Stopped};
+use crate::engine::exchange::decide::Stop;
+use crate::engine::exchange::gate::lock;
+use crate::engine::exchange::journey::Journey;
+use crate::engine::transport::Transport;
 use crate::store::{Entry, Settlement};
 
 /// How many rows are put aside at most: they are held in memory.
@@ -19,8 +19,8 @@ const ASIDE: usize = 1000;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Waiting {
-    pub(super) tally: Tally,
+pub(in crate::engine) struct Waiting {
+    pub(in crate::engine) tally: Tally,
     /// Refusals that are not known yet to be their rows' own.
     withheld: Vec<Settlement>,
     /// Rows that failed, and what they came to.
@@ -42,7 +42,7 @@ impl Waiting {
 impl<T: Transport> Worker<T> {
     /// Whether a row that came to this outcome is tried once more at the end:
     /// where nothing is lost by it, and a read finds out what is in doubt.
-    pub(super) fn has_last_chance(&self, journey: &Journey, outcome: Outcome) -> bool {
+    pub(in crate::engine) fn has_last_chance(&self, journey: &Journey, outcome: Outcome) -> bool {
         let manifest = &self.lane().provider.manifest;
         let harmless = match outcome {
             Outcome::Failed => manifest.update.repeatable || !journey.tries.in_doubt,
@@ -53,13 +53,16 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Keeps a row for the end of the run.
-    pub(super) fn put_aside(&self, journey: Journey, settlement: Box<Settlement>) {
+    pub(in crate::engine) fn put_aside(&self, journey: Journey, settlement: Box<Settlement>) {
         lock(&self.waiting).aside.push((journey, settlement));
     }
 
     /// A row that the provider refused: its outcome, or a sign of what is wrong
     /// with all of them.
-    pub(super) async fn refuse(&self, mut settlement: Settlement) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn refuse(
+        &self,
+        mut settlement: Settlement,
+    ) -> Result<(), LaneStopped> {
         let verdict = lock(&self.waiting).tally.refuse(settlement.status);
         if matches!(verdict, Verdict::Record | Verdict::RecordLast(_)) {
             self.write_refused(settlement, verdict).await?;
@@ -82,7 +85,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Records the refusals that are known by now to be their rows' own.
-    pub(super) async fn release(&self) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn release(&self) -> Result<(), LaneStopped> {
         loop {
             let next = lock(&self.waiting).next_released();
             let Some((settlement, verdict)) = next else {
@@ -108,7 +111,7 @@ impl<T: Transport> Worker<T> {
 
     /// Ends the lane's rows: gives those that failed a last chance, while the
     /// provider is trusted to work, and settles all that waits.
-    pub(super) async fn finish(&self) {
+    pub(in crate::engine) async fn finish(&self) {
         if self.try_finish().await.is_err() {
             // Whoever stopped the lane said why; all that is left is a state
             // that did not answer.

@@ -6,32 +6,32 @@
 
 use std::sync::Mutex;
 
-use super::ends::{LaneEnd, LaneStopped, Stopped};
-use super::event::Event;
-use super::exchanger::{Exchanger, Means, Question, Reached};
-use super::gate::lock;
-use super::journey::{Journey, code_of, without_sensitive};
-use super::lane::Lane;
-use super::recorder::{NotRecorded, Recorder};
 use super::sweep::Waiting;
-use super::transport::Transport;
 use crate::core::{
     FieldPath, Json, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
 };
+use crate::engine::ends::{LaneEnd, LaneStopped, Stopped};
+use crate::engine::event::Event;
+use crate::engine::exchange::exchanger::{Exchanger, Means, Question, Reached};
+use crate::engine::exchange::gate::lock;
+use crate::engine::exchange::journey::{Journey, code_of, without_sensitive};
+use crate::engine::lane::Lane;
+use crate::engine::recorder::{NotRecorded, Recorder};
+use crate::engine::transport::Transport;
 use crate::provider::{Asked, Refusal};
 use crate::store::{Answer, Entry, Settlement, SnapshotRow};
 
 /// Works off the rows of one lane.
 pub struct Worker<T> {
-    pub(super) exchanger: Exchanger<T>,
+    pub(in crate::engine) exchanger: Exchanger<T>,
     recorder: Recorder,
     counts: Mutex<LaneCounts>,
     /// Rows whose outcome waits for something.
-    pub(super) waiting: Mutex<Waiting>,
+    pub(in crate::engine) waiting: Mutex<Waiting>,
 }
 
 /// What one exchange led to.
-pub(super) enum Step {
+pub(in crate::engine) enum Step {
     /// The answer is good; it is recorded with the outcome.
     Accepted(Response, Answer),
     /// Once more from the beginning.
@@ -50,7 +50,7 @@ impl<T> std::fmt::Debug for Worker<T> {
 
 impl<T: Transport> Worker<T> {
     /// A worker with nothing done yet.
-    pub(super) fn new(means: Means<T>, recorder: Recorder, counts: LaneCounts) -> Self {
+    pub(in crate::engine) fn new(means: Means<T>, recorder: Recorder, counts: LaneCounts) -> Self {
         Self {
             exchanger: Exchanger::new(means),
             recorder,
@@ -92,7 +92,7 @@ impl<T: Transport> Worker<T> {
     /// Takes one row to its outcome, puts it aside for a last chance, or leaves
     /// it planned where the lane ends. `doubted` says that an earlier run left
     /// it in doubt.
-    pub(super) async fn settle(&self, update: PlannedUpdate, doubted: bool) {
+    pub(in crate::engine) async fn settle(&self, update: PlannedUpdate, doubted: bool) {
         let known = match self.recorder.lookup(&self.lane().name, &update.key).await {
             Ok(known) => known,
             Err(NotRecorded) => return self.stop(Stopped::NotRecorded),
@@ -108,7 +108,7 @@ impl<T: Transport> Worker<T> {
 
     /// Takes a row through its attempts: to its outcome, or to the one that it
     /// has unless it is given a last chance.
-    pub(super) async fn travel(
+    pub(in crate::engine) async fn travel(
         &self,
         mut journey: Journey,
     ) -> (Journey, Result<Option<Box<Settlement>>, LaneStopped>) {
@@ -152,7 +152,7 @@ impl<T: Transport> Worker<T> {
 
     /// One request of a row with its answer, and the row's outcome where it is
     /// the last one.
-    pub(super) async fn exchange(
+    pub(in crate::engine) async fn exchange(
         &self,
         journey: &mut Journey,
         asked: Asked,
@@ -184,7 +184,7 @@ impl<T: Transport> Worker<T> {
         settlement.code = Some(code.to_owned());
         settlement
             .problems
-            .extend(super::refusal_problems(self.lane(), &refusal, code));
+            .extend(crate::engine::refusal_problems(self.lane(), &refusal, code));
         settlement.message = Some(refusal.message);
         if outcome == Outcome::Rejected {
             settlement.answer = Some(answer);
@@ -200,12 +200,16 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Whether a record is the one that was asked for; see [`Exchanger::is_own`].
-    pub(super) fn is_own(&self, record: &Json, asked: &str) -> Result<bool, LaneStopped> {
+    pub(in crate::engine) fn is_own(
+        &self,
+        record: &Json,
+        asked: &str,
+    ) -> Result<bool, LaneStopped> {
         self.exchanger.is_own(record, asked)
     }
 
     /// A settlement of a row with all that is known of its way.
-    pub(super) fn settlement(&self, journey: &Journey, outcome: Outcome) -> Settlement {
+    pub(in crate::engine) fn settlement(&self, journey: &Journey, outcome: Outcome) -> Settlement {
         let seen = journey.tries.last.clone().unwrap_or_default();
         Settlement {
             lane: self.lane().name.clone(),
@@ -228,7 +232,10 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Records a row's outcome, counts it, and what it says of others.
-    pub(super) async fn record(&self, settlement: Settlement) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn record(
+        &self,
+        settlement: Settlement,
+    ) -> Result<(), LaneStopped> {
         let outcome = settlement.outcome;
         self.write(settlement).await?;
         lock(&self.waiting).tally.settle(outcome);
@@ -236,7 +243,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Records a row's outcome and counts it.
-    pub(super) async fn write(&self, settlement: Settlement) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn write(&self, settlement: Settlement) -> Result<(), LaneStopped> {
         let (key, outcome) = (settlement.key.clone(), settlement.outcome);
         self.exchanger
             .record(vec![Entry::Settle(Box::new(settlement))])
@@ -251,7 +258,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// The answer to a good read is recorded before the row goes on.
-    pub(super) async fn record_answer(&self, answer: Answer) -> Result<(), LaneStopped> {
+    pub(in crate::engine) async fn record_answer(&self, answer: Answer) -> Result<(), LaneStopped> {
         self.exchanger.record(vec![Entry::Answer(answer)]).await
     }
 }
