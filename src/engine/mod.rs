@@ -37,7 +37,7 @@ pub use reading::{
     Adoption, Found, LookFor, ReadBack, ReadEnd, ReadLane, Reader, Roster, RosterRow, Stopper,
     Tellers, adopt, compare, read_back,
 };
-pub use recorder::{NotRecorded, Recorder, RecorderThread, Unrecorded};
+pub use recorder::{NotRecorded, Recorder, RecorderThread, Recording, Unrecorded};
 pub use transport::{Generation, Renewal, Transport};
 
 use problems::{refusal_problems, violation_problem};

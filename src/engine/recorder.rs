@@ -34,6 +34,7 @@ const BETWEEN: Duration = if cfg!(debug_assertions) {
 #[error("the state could not be written")]
 pub struct NotRecorded;
 
+#[derive(Debug)]
 enum Ask {
     Record(Vec<Entry>, oneshot::Sender<()>),
     Lookup(String, RecordKey, oneshot::Sender<Option<SnapshotRow>>),
@@ -67,18 +68,39 @@ pub struct RecorderThread {
     lost: Lost,
 }
 
+/// The recorder's own end: the state, and what is to be written to it. Somebody
+/// must serve it; a simulation does so itself, where no thread may race its clock.
+#[derive(Debug)]
+pub struct Recording {
+    store: Store,
+    run: OpenRun,
+    queue: mpsc::Receiver<Ask>,
+    /// What was taken out of the queue and is not written yet.
+    next: Option<Ask>,
+}
+
 impl Recorder {
     /// Starts the recorder on its own thread.
     #[must_use]
     pub fn start(store: Store, run: OpenRun) -> (Self, RecorderThread) {
-        let (asks, queue) = mpsc::channel(QUEUE);
-        let thread = std::thread::spawn(move || serve(store, run, queue));
-        let lost = Lost::default();
-        let recorder = Self {
-            asks,
-            lost: Arc::clone(&lost),
-        };
+        let (recorder, recording) = Self::new(store, run);
+        let thread = std::thread::spawn(move || recording.serve());
+        let lost = Arc::clone(&recorder.lost);
         (recorder, RecorderThread { thread, lost })
+    }
+
+    /// A recorder that nobody serves yet.
+    #[must_use]
+    pub fn new(store: Store, run: OpenRun) -> (Self, Recording) {
+        let (asks, queue) = mpsc::channel(QUEUE);
+        let recording = Recording {
+            store,
+            run,
+            queue,
+            next: None,
+        };
+        let lost = Lost::default();
+        (Self { asks, lost }, recording)
     }
 
     /// Records entries; they are durable when this returns.
@@ -168,17 +190,19 @@ fn patiently(
     Err(first)
 }
 
-fn serve(
-    mut store: Store,
-    run: OpenRun,
-    mut queue: mpsc::Receiver<Ask>,
-) -> (Store, Result<(), StoreError>) {
-    while let Some(first) = queue.blocking_recv() {
+impl Recording {
+    /// Waits until something is asked; `false` when all handles are gone.
+    pub async fn asked(&mut self) -> bool {
+        self.next = self.queue.recv().await;
+        self.next.is_some()
+    }
+
+    /// Writes what waits, in one transaction, and then answers it.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
         let mut entries = Vec::new();
         let mut waiting = Vec::new();
         let mut lookups = Vec::new();
-        let mut next = Some(first);
-        while let Some(ask) = next {
+        while let Some(ask) = self.next.take() {
             match ask {
                 Ask::Record(more, done) => {
                     entries.extend(more);
@@ -186,33 +210,42 @@ fn serve(
                 }
                 Ask::Lookup(lane, key, done) => lookups.push((lane, key, done)),
             }
-            next = if entries.len() < GROUP {
-                queue.try_recv().ok()
-            } else {
-                None
-            };
+            if entries.len() < GROUP {
+                self.next = self.queue.try_recv().ok();
+            }
         }
-        let commit = || store.record(run, &entries);
-        if !entries.is_empty()
-            && let Err(error) = patiently(commit, || std::thread::sleep(BETWEEN))
-        {
-            // Dropping the queue and the waiting tells everyone.
-            return (store, Err(error));
+        if !entries.is_empty() {
+            let commit = || self.store.record(self.run, &entries);
+            patiently(commit, || std::thread::sleep(BETWEEN))?;
         }
         for done in waiting {
             // Whoever no longer waits has been stopped; the record stands.
             let _ = done.send(());
         }
         for (lane, key, done) in lookups {
-            match store.acknowledged(&lane, &key) {
-                Ok(found) => {
-                    let _ = done.send(found);
-                }
-                Err(error) => return (store, Err(error)),
+            let _ = done.send(self.store.acknowledged(&lane, &key)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the recording: what was asked and not written yet is told so.
+    #[must_use]
+    pub fn end(self) -> Store {
+        self.store
+    }
+
+    fn serve(mut self) -> (Store, Result<(), StoreError>) {
+        loop {
+            self.next = self.queue.blocking_recv();
+            if self.next.is_none() {
+                return (self.end(), Ok(()));
+            }
+            // Dropping the queue and the waiting tells everyone.
+            if let Err(error) = self.commit() {
+                return (self.end(), Err(error));
             }
         }
     }
-    (store, Ok(()))
 }
 
 #[cfg(test)]

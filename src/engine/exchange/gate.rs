@@ -146,9 +146,11 @@ impl Gate {
             return Err(LaneStopped);
         }
         tokio::select! {
-            done = wait => Ok(done),
+            // Where several are there at once, the same one counts in every run.
+            biased;
             () = ended => Err(LaneStopped),
             () = self.out_of_time() => Err(self.reached(Bound::Time)),
+            done = wait => Ok(done),
         }
     }
 
