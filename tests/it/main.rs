@@ -42,6 +42,8 @@ mod report;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod source;
 #[cfg(test)]
 mod store;

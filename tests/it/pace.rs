@@ -59,7 +59,7 @@ fn limits(quota: &[(u32, Window)]) -> Limits {
 
 /// How many windows of the server's clock held more than the quota: each
 /// arrival begins one.
-fn windows_over(arrivals: &[Duration], calls: u32, per: Window) -> usize {
+pub(crate) fn windows_over(arrivals: &[Duration], calls: u32, per: Window) -> usize {
     let mut sorted = arrivals.to_vec();
     sorted.sort_unstable();
     let length = Duration::from_secs(per.seconds());

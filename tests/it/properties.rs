@@ -12,9 +12,9 @@ mod duplicates;
 mod expected;
 mod laws;
 mod round;
-mod server;
+pub(crate) mod server;
 mod values;
-mod world;
+pub(crate) mod world;
 
 use std::cell::Cell;
 

@@ -12,7 +12,7 @@ use super::world::{World, json};
 
 /// What an accepted body means for nested values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(crate) enum Reading {
     /// A unit of `whole` is replaced by what was sent.
     Replacing,
     /// Nested objects merge; arrays replace.
@@ -20,20 +20,23 @@ pub(super) enum Reading {
 }
 
 /// A server with one record.
-pub(super) struct Server {
+pub(crate) struct Server {
     world: &'static World,
+    /// The remote id of the record.
+    id: String,
     reading: Reading,
-    pub(super) state: Json,
+    pub(crate) state: Json,
     /// The commands received: members that can be written and not read.
-    pub(super) commands: Vec<(String, Value)>,
+    pub(crate) commands: Vec<(String, Value)>,
     /// How many bodies were accepted.
-    pub(super) writes: usize,
+    pub(crate) writes: usize,
 }
 
 impl Server {
-    pub(super) fn new(world: &'static World, reading: Reading, state: &Json) -> Self {
+    pub(crate) fn new(world: &'static World, reading: Reading, state: &Json) -> Self {
         Self {
             world,
+            id: world.id.to_owned(),
             reading,
             state: state.clone(),
             commands: Vec::new(),
@@ -41,9 +44,22 @@ impl Server {
         }
     }
 
+    /// The same server with a record of another id.
+    pub(crate) fn of(self, id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            ..self
+        }
+    }
+
     /// The record as a read shows it.
-    pub(super) fn read(&self) -> Json {
-        let mut record = self.state.clone();
+    pub(crate) fn read(&self) -> Json {
+        self.showing(&self.state)
+    }
+
+    /// The record as a read shows it when it holds this.
+    pub(crate) fn showing(&self, state: &Json) -> Json {
+        let mut record = state.clone();
         if matches!(self.world.name, "renamed" | "spp") {
             if let Some(status) = record.remove("status_id") {
                 record.set("status", status);
@@ -67,7 +83,7 @@ impl Server {
     }
 
     /// Takes a body, or says why not.
-    pub(super) fn apply(&mut self, body: &Json) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, body: &Json) -> Result<(), String> {
         let Json::Object(members) = body else {
             return Err("not an object".to_owned());
         };
@@ -120,7 +136,7 @@ impl Server {
             "nexudus" => {
                 let required =
                     "Id FullName Email Language PasswordSalt LastHelpVisited InvalidLoginAttempts";
-                if body.get("Id").map(Json::to_text).as_deref() != Some(self.world.id) {
+                if body.get("Id").map(Json::to_text).as_deref() != Some(self.id.as_str()) {
                     return Err("the id is wrong".to_owned());
                 }
                 match required

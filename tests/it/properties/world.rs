@@ -8,30 +8,30 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// A provider with the values that cases are made of.
-pub(super) struct World {
-    pub(super) name: &'static str,
-    pub(super) provider: Arc<Provider>,
+pub(crate) struct World {
+    pub(crate) name: &'static str,
+    pub(crate) provider: Arc<Provider>,
     /// The fields that rows may map.
-    pub(super) fields: Vec<Candidate>,
+    pub(crate) fields: Vec<Candidate>,
     /// Members that are always there, by their JSON text.
-    pub(super) base: Json,
+    pub(crate) base: Json,
     /// Places, as pointers, that hold what is not ours.
-    pub(super) foreign: &'static [&'static str],
+    pub(crate) foreign: &'static [&'static str],
     /// The remote id of the record.
-    pub(super) id: &'static str,
+    pub(crate) id: &'static str,
 }
 
 /// A field with values that rows and records may hold.
-pub(super) struct Candidate {
-    pub(super) field: Field,
+pub(crate) struct Candidate {
+    pub(crate) field: Field,
     /// Values of rows.
-    pub(super) desired: Vec<Value>,
+    pub(crate) desired: Vec<Value>,
     /// JSON texts of records.
-    pub(super) remote: Vec<Json>,
+    pub(crate) remote: Vec<Json>,
 }
 
 /// Texts that a generic JSON value would not give back as they are.
-pub(super) const JUNK: [&str; 14] = [
+pub(crate) const JUNK: [&str; 14] = [
     "1.10",
     "993.0",
     "12345678901234567890123",
@@ -113,13 +113,13 @@ fn world(
 }
 
 /// The tree of a JSON text; records are compared as text, so it must keep it.
-pub(super) fn json(text: &str) -> Json {
+pub(crate) fn json(text: &str) -> Json {
     let tree = Json::parse(text.as_bytes()).unwrap();
     assert_eq!(tree.to_text(), text);
     tree
 }
 
-pub(super) static COMPLYCUBE: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static COMPLYCUBE: LazyLock<World> = LazyLock::new(|| {
     world(
         "complycube",
         "5eb04fcd0f3e360008035eb1",
@@ -148,7 +148,7 @@ pub(super) static COMPLYCUBE: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static NEXUDUS: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static NEXUDUS: LazyLock<World> = LazyLock::new(|| {
     world(
         "nexudus",
         "17",
@@ -182,7 +182,7 @@ pub(super) static NEXUDUS: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static KEYED: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static KEYED: LazyLock<World> = LazyLock::new(|| {
     world(
         "keyed",
         "507f1f77",
@@ -208,7 +208,7 @@ pub(super) static KEYED: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static WEEL: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static WEEL: LazyLock<World> = LazyLock::new(|| {
     world(
         "weel",
         "123",
@@ -228,7 +228,7 @@ pub(super) static WEEL: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static RENAMED: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static RENAMED: LazyLock<World> = LazyLock::new(|| {
     world(
         "renamed",
         "1",
@@ -265,7 +265,7 @@ pub(super) static RENAMED: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static PLACIO: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static PLACIO: LazyLock<World> = LazyLock::new(|| {
     world(
         "placio",
         "507f1f77",
@@ -291,7 +291,7 @@ pub(super) static PLACIO: LazyLock<World> = LazyLock::new(|| {
     )
 });
 
-pub(super) static SPP: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static SPP: LazyLock<World> = LazyLock::new(|| {
     world(
         "spp",
         "1",

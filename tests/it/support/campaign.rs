@@ -24,6 +24,7 @@ pub(crate) fn say(text: &str) {
 
 /// Numbers that look random and can be had again: the seed is printed, and
 /// `CLIENTSYNC_SEED` gives one.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Chance(u64);
 
 impl Chance {
@@ -37,12 +38,33 @@ impl Chance {
         Self(seed)
     }
 
-    /// A number below `end` (splitmix64).
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    /// Those of a seed that is known.
+    pub(crate) const fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number (splitmix64).
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// True so often in a hundred.
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of these.
+    pub(crate) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        let count = u64::try_from(of.len()).unwrap();
+        &of[usize::try_from(self.below(count)).unwrap()]
     }
 }

@@ -48,7 +48,16 @@ impl Setup {
     pub(crate) fn read(text: &str, folder: &Path) -> Result<Self, Vec<ConfigProblem>> {
         let file = folder.join("clientsync.toml");
         let catalog = Catalog::load(&own_providers(text, &file)).expect("the providers load");
-        let config = Config::parse(text, &file, &catalog)?;
+        Self::read_with(&catalog, text, folder)
+    }
+
+    /// The same, with providers that were loaded before.
+    pub(crate) fn read_with(
+        catalog: &Catalog,
+        text: &str,
+        folder: &Path,
+    ) -> Result<Self, Vec<ConfigProblem>> {
+        let config = Config::parse(text, &folder.join("clientsync.toml"), catalog)?;
         let source = Source::open(&source_settings(&config.source)).expect("the source opens");
         let digests = match config.state.values {
             StoredValues::Plain => Digests::Sensitive,
