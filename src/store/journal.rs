@@ -84,7 +84,7 @@ impl Store {
                     settle(&transaction, run, lane_id(&settlement.lane)?, settlement)?;
                 }
                 Entry::LeaveAlone { lane, until } => {
-                    leave_alone(&transaction, lane_id(lane)?, Some(*until))?;
+                    leave_alone(&transaction, lane_id(lane)?, *until)?;
                 }
                 Entry::LeftOut(row, at) => {
                     leave_out(&transaction, run, lane_id(&row.lane)?, row, micros(*at))?;

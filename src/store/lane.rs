@@ -100,7 +100,10 @@ impl Store {
         until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let lane_id = self.lane_id(lane)?;
-        leave_alone(&self.connection, lane_id, until)
+        self.connection
+            .prepare_cached("UPDATE lane SET blocked_until = ?2 WHERE lane_id = ?1")?
+            .execute(params![lane_id, until.map(micros)])?;
+        Ok(())
     }
 
     /// The number of records that the snapshot knows in a lane; 0 for a lane
@@ -126,14 +129,18 @@ impl Store {
     }
 }
 
-/// Writes until when a lane's provider asked to be left alone.
+/// Writes until when a lane's provider asked to be left alone. Several may ask at
+/// once, and answers come in any order: the longest wait holds.
 pub(super) fn leave_alone(
     connection: &Connection,
     lane_id: i64,
-    until: Option<Timestamp>,
+    until: Timestamp,
 ) -> Result<(), StoreError> {
     connection
-        .prepare_cached("UPDATE lane SET blocked_until = ?2 WHERE lane_id = ?1")?
-        .execute(params![lane_id, until.map(micros)])?;
+        .prepare_cached(
+            "UPDATE lane SET blocked_until = max(coalesce(blocked_until, ?2), ?2)
+             WHERE lane_id = ?1",
+        )?
+        .execute(params![lane_id, micros(until)])?;
     Ok(())
 }

@@ -112,7 +112,7 @@ impl Gate {
     /// time until when that is.
     pub(in crate::engine) fn leave_alone(&self, wait: Duration, now: Timestamp) -> Timestamp {
         let until = after(now, wait);
-        lock(&self.state).resume = Some(until);
+        self.resume_at(until);
         until
     }
 
@@ -289,7 +289,9 @@ impl Gate {
 
     /// Says when the next run may go on.
     pub(in crate::engine) fn resume_at(&self, until: Timestamp) {
-        lock(&self.state).resume = Some(until);
+        let mut state = lock(&self.state);
+        // Who asked for more before is not forgotten.
+        state.resume = state.resume.max(Some(until));
     }
 
     /// Holds the whole lane back for so long from now on, though nobody refused

@@ -259,6 +259,30 @@ async fn a_short_rest_that_a_dead_run_left_is_waited_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_waits_that_are_asked_at_once_the_longer_one_holds() {
+    for asked in [["3000", "3"], ["3", "3000"]] {
+        let mut world = World::new(&["crm"], 10, FAST, 1);
+        let provider = Provider::new(move |ask| {
+            let wait = asked[ask.number % 2].to_owned();
+            Does::Says(429, vec![("retry-after".to_owned(), wait)])
+        });
+        let end = world.sync_one(&provider).await;
+        let asked_for = EPOCH.parse::<Timestamp>().unwrap() + Duration::from_secs(3000);
+        assert!(end.resume.is_some_and(|resume| resume >= asked_for));
+        assert_eq!(world.store().blocked_until("crm").unwrap(), end.resume);
+        // The next run comes too early.
+        let provider = provider.judged(|_| Does::Works);
+        tokio::time::advance(Duration::from_secs(700)).await;
+        let end = world.sync_one(&provider).await;
+        assert!(matches!(
+            end.stopped,
+            Some(Stopped::Provider(Stop::Deferred, _))
+        ));
+        assert_eq!(provider.requests(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_in_doubt_come_first_and_the_newer_value_wins() {
     let mut world = World::new(&["crm"], 60, FAST, 1);
     world.rewrite(60, "old");
