@@ -101,12 +101,12 @@ impl<T: Transport> Worker<T> {
         verdict: Verdict,
     ) -> Result<(), LaneStopped> {
         self.write(settlement).await?;
-        match verdict {
-            Verdict::RecordLast(why) => {
-                Err(self.exchanger.stop(Stopped::Provider(Stop::Deferred, why)))
-            }
-            _ => Ok(()),
+        if let Verdict::RecordLast(why) = verdict {
+            // The row has come to its outcome, so it does not hear of the lane's
+            // end: it would be recorded once more.
+            self.exchanger.stop(Stopped::Provider(Stop::Deferred, why));
         }
+        Ok(())
     }
 
     /// Ends the lane's rows: gives those that failed a last chance, while the

@@ -3,6 +3,8 @@
 
 use super::world::{Does, Provider, World};
 use super::*;
+use clientsync::core::Outcome;
+use clientsync::store::{OutcomeRow, StoreError};
 
 fn refusing(status: u16) -> Provider {
     Provider::new(move |_| Does::says(status))
@@ -47,6 +49,28 @@ async fn fewer_unknown_rows_than_twenty_are_rejected_at_the_end() {
     let mut world = World::new(&["crm"], 5, FAST, 1);
     let end = world.sync_one(&refusing(404)).await;
     assert_eq!((end.stopped, end.counts.rejected), (None, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_refusal_of_a_lane_counts_once_also_as_a_last_chance() {
+    let mut world = World::new(&["crm"], 20, FAST, 1);
+    let provider = Provider::new(|ask| match (ask.id, ask.nth) {
+        ("r19", 0..4) => Does::Nothing(NoResponse::NotSent),
+        _ => Does::says(422),
+    });
+    let end = world.sync_one(&provider).await;
+    assert!(matches!(
+        end.stopped,
+        Some(Stopped::Provider(Stop::Deferred, _))
+    ));
+    assert_eq!((end.counts.rejected, end.counts.failed), (20, 0));
+    let mut outcomes = Vec::new();
+    let each = |row: OutcomeRow| -> Result<(), StoreError> {
+        outcomes.push(row.outcome);
+        Ok(())
+    };
+    world.store().outcomes("run-1", each).unwrap();
+    assert_eq!(outcomes, [Outcome::Rejected; 20]);
 }
 
 #[tokio::test(start_paused = true)]
