@@ -20,6 +20,10 @@ use super::error::StoreError;
 use super::files;
 use crate::failpoint::{Point, reach};
 
+/// How often the system's list of locks is looked at before a lock counts as
+/// free.
+const LOOKS: u32 = 5;
+
 /// How long to wait between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -119,8 +123,11 @@ impl Lock {
             return Ok(None);
         };
         let inode = file.metadata().map_err(StoreError::io(&path))?.ino();
-        let held =
-            std::fs::read_to_string("/proc/locks").map_or(true, |locks| is_locked(&locks, inode));
+        // The list is read in pieces, and locks that others give back meanwhile
+        // make it skip some: what is there is there in one of several looks.
+        let held = (0..LOOKS).any(|_| {
+            std::fs::read_to_string("/proc/locks").map_or(true, |locks| is_locked(&locks, inode))
+        });
         Ok(read(&mut file).holder.filter(|_| held))
     }
 
