@@ -306,7 +306,10 @@ impl<T: Transport + 'static> Gatherer<T> {
                 Found::Unread { id, status, why } => match self.roster.holder(&id) {
                     Some(Holder::Row(place)) => {
                         self.seen[place] = true;
-                        batch.missed.push(unread(place, status, &why));
+                        // What an earlier adoption read stands.
+                        if self.roster.rows[place].outcome == Outcome::Planned {
+                            batch.missed.push(unread(place, status, &why));
+                        }
                     }
                     Some(Holder::Other) => {}
                     None if status == Some(404) => {}
