@@ -515,3 +515,75 @@ fn a_budget_is_kept_and_the_next_adoption_reads_only_the_rest() {
     assert_eq!(counts(&drift)["requests"], 1);
     assert!(counts(&drift)["planned"] > 0);
 }
+
+/// A directory with the sample of an own provider, whose list shows no e-mail
+/// address, and whose records are found by it.
+fn own_provider(url: &str) -> Workdir {
+    let workdir = Workdir::new();
+    let sample = |file: &str| {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/samples/custom-provider/providers/harbour/"
+        );
+        std::fs::read_to_string(format!("{folder}{file}")).unwrap()
+    };
+    let manifest = sample("provider.toml").replace(
+        "id    = \"/number\"",
+        "id    = \"/number\"\nomits = [\"/email\"]",
+    );
+    workdir.write("own/harbour/provider.toml", manifest);
+    workdir.write(
+        "own/harbour/contract.schema.json",
+        sample("contract.schema.json"),
+    );
+    let text = config(url, "name = \"name\"")
+        .replace("complycube", "harbour")
+        .replace(
+            "settings = { ",
+            "match = { field = \"email\", column = \"email\" }\nsettings = { club = \"north\", ",
+        );
+    workdir.write(
+        "clientsync.toml",
+        format!("{text}[run]\nproviders_dir = \"own\"\n"),
+    );
+    workdir.write(
+        "clients.csv",
+        "no,cc_id,name,email\n1,M-1,Ann,a1@example.com\n2,,Bob,a2@example.com\n3,,Cyd,a3@example.com\n",
+    );
+    workdir
+}
+
+#[test]
+fn where_a_list_hides_the_value_each_record_is_read_and_what_was_read_stands() {
+    let refuses = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let refusing = std::sync::Arc::clone(&refuses);
+    let remote = Remote::new(move |hit| {
+        let Some(id) = hit.target.strip_prefix("/v2/clubs/north/members/") else {
+            let members = [1, 2, 3].map(|n| json!({ "number": format!("M-{n}"), "name": "Old" }));
+            return Answer::reply(200, &json!({ "members": members, "total": 3 }).to_string());
+        };
+        if id == "M-1" && refusing.load(std::sync::atomic::Ordering::SeqCst) {
+            return Answer::reply(403, r#"{"error":"not for you"}"#);
+        }
+        let email = format!("a{}@example.com", &id[2..]);
+        let member = json!({ "number": id, "name": "Old", "email": email });
+        Answer::reply(200, &json!({ "member": member }).to_string())
+    });
+    let workdir = own_provider(&remote.url());
+    let lane = |report: &Value| report["providers"]["harbour"].clone();
+    // The list and two of three records: nobody is linked by a value yet.
+    let first = lane(&workdir.report(6, &[&ADOPT[..], &["--budget", "3"]].concat()));
+    assert_eq!(
+        (&first["unchanged"], &first["planned"]),
+        (&json!(1), &json!(2))
+    );
+    refuses.store(true, std::sync::atomic::Ordering::SeqCst);
+    let second = lane(&workdir.report(0, &ADOPT));
+    assert_eq!(
+        (&second["unchanged"], &second["failed"]),
+        (&json!(3), &json!(0))
+    );
+    assert_eq!(second["requests"], 4);
+    let plan = workdir.report(0, &["plan"]);
+    assert_eq!(lane(&plan)["planned"], 3);
+}
