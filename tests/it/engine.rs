@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use clientsync::core::{Exchange, LaneCounts, NoResponse, RecordKey, Request, Response, Scope};
 use clientsync::engine::{
-    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Ledger, OpenPlan, Recorder, Renewal,
-    Silent, Stop, Stopped, Transport, apply,
+    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Ledger, OpenPlan, Renewal, Silent,
+    Stop, Stopped, Transport, apply,
 };
 use clientsync::store::{RunStart, Store};
 use jiff::Timestamp;
@@ -29,6 +29,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::support::lane::Setup;
+use super::support::recording::recorded;
 
 /// What a scripted transport answers: by the number of the request, from 0.
 type Script = Box<dyn Fn(usize, &Request) -> Play + Send + Sync>;
@@ -217,7 +218,7 @@ impl Folder {
             .map(|lane| (lane.name.clone(), store.blocked_until(&lane.name).unwrap()))
             .collect();
         let run = store.begin(&start(run_id, &plan.trailer.lanes)).unwrap();
-        let (handle, recorder) = Recorder::start(store, run);
+        let (handle, recording) = recorded(store, run);
         let ready = setup
             .lanes
             .into_iter()
@@ -243,8 +244,7 @@ impl Folder {
             &Interrupt::new().1,
         )
         .await;
-        let (store, recorded) = recorder.finish().unwrap();
-        recorded.unwrap();
+        let store = recording.await.unwrap();
         assert!(ends.values().all(|end| end.counts.adds_up()));
         (ends, store)
     }

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::support::lane::Setup;
+use super::support::recording::recorded;
 
 const FAST: &str = "quota = [{ calls = 1000, per = \"second\" }], concurrency = 4";
 
@@ -511,13 +512,12 @@ async fn a_journal_has_every_request_before_it_leaves() {
         lanes: BTreeMap::from([("crm".to_owned(), clientsync::core::LaneCounts::default())]),
     };
     let run = store.begin(&start).unwrap();
-    let (journal, recorder) = Recorder::start(store, run);
+    let (journal, recording) = recorded(store, run);
     let served = clients(3);
     let remote = Remote::new(move |_, url| served(url));
     let read = read_with(reader(&remote, FAST, Some(journal)), Need::Whole).await;
     assert_eq!((read.ids().len(), read.end.stopped), (3, None));
-    let (store, ended) = recorder.finish().unwrap();
-    ended.unwrap();
+    let store = recording.await.unwrap();
     let times = ["2025-12-31T00:00:00Z", "2026-01-02T00:00:00Z"].map(|at| at.parse().unwrap());
     let sent = store.requests_since("crm", times.into(), Counted::Requests, 9);
     assert_eq!(sent.unwrap().len(), 4);

@@ -296,24 +296,26 @@ async fn rows_in_doubt_come_first_and_the_newer_value_wins() {
     });
     let end = world.sync_one(&provider).await;
     assert_eq!((end.counts.updated, end.counts.in_doubt), (57, 3));
-    // One of them says something new by now.
-    let desired = world.rewrite(60, "old");
+    // One of them says something new by now, and so does a row before it.
+    let mut desired = world.rewrite(60, "old");
     let path = world.source();
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("old40@", "new40@")).unwrap();
+    let mut text = fs::read_to_string(&path).unwrap();
+    for n in [5, 40] {
+        text = text.replace(&format!("old{n}@"), &format!("new{n}@"));
+        desired.insert(format!("r{n}"), format!("new{n}@example.com"));
+    }
+    fs::write(&path, text).unwrap();
     let provider = provider.judged(|_| Does::Works);
     let end = world.sync_one(&provider).await;
-    assert_eq!((end.counts.updated, end.counts.unchanged), (3, 57));
+    assert_eq!((end.counts.updated, end.counts.unchanged), (4, 56));
     let log = provider.log();
     let seen: Vec<(&str, bool)> = log.iter().map(|l| (l.id.as_str(), l.is_write)).collect();
     let reads: BTreeSet<&str> = seen[..3].iter().map(|(id, _)| *id).collect();
     assert_eq!(reads, BTreeSet::from(["r20", "r40", "r59"]));
     assert_eq!(
         seen[3..],
-        [("r40", true)],
-        "what was applied is not sent again"
+        [("r40", true), ("r5", true)],
+        "what was applied is not sent again, and the doubtful come first"
     );
-    let mut desired = desired;
-    desired.insert("r40".to_owned(), "new40@example.com".to_owned());
     assert_eq!(provider.emails(), desired);
 }

@@ -5,9 +5,8 @@
 //! a request fails is a function of the seed, the record and how often it was
 //! asked for, so that a seed gives the same faults whatever the order.
 //!
-//! A paused clock leaps to its next timer whenever everyone waits for the
-//! recorder's thread. So what happens late has no timer of its own: it happens
-//! with the first request after its time.
+//! What happens late has no timer of its own: it happens with the first request
+//! after its time.
 
 use std::cell::Cell;
 

@@ -6,6 +6,7 @@ pub(crate) mod book;
 pub(crate) mod campaign;
 pub(crate) mod judge;
 pub(crate) mod lane;
+pub(crate) mod recording;
 pub(crate) mod samples;
 pub(crate) mod server;
 pub(crate) mod shell;
