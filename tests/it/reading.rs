@@ -431,14 +431,19 @@ async fn a_list_that_repeats_itself_for_ever_is_left_with_a_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_cannot_be_read_is_never_taken_for_an_empty_one() {
-    let refused: [fn() -> Answered; 5] = [
-        || status(403),
-        || status(500),
-        || Answered::With(200, Vec::new(), "<html>".to_owned()),
-        || ok(&json!({"pages": 0})),
-        || ok(&json!({"items": [{"id": "r9"}]})),
+    // What fails may work for the next run; what answers something else does not.
+    let refused: [(fn() -> Answered, Stop); 6] = [
+        (|| status(403), Stop::Unusable),
+        (|| status(500), Stop::Deferred),
+        (|| Answered::Nothing(NoResponse::Broken), Stop::Deferred),
+        (
+            || Answered::With(200, Vec::new(), "<html>".to_owned()),
+            Stop::Unusable,
+        ),
+        (|| ok(&json!({"pages": 0})), Stop::Unusable),
+        (|| ok(&json!({"items": [{"id": "r9"}]})), Stop::Unusable),
     ];
-    for answer in refused {
+    for (answer, stop) in refused {
         let served = clients(150);
         let remote = Remote::new(move |number, url| match number {
             0 => served(url),
@@ -446,9 +451,10 @@ async fn a_list_that_cannot_be_read_is_never_taken_for_an_empty_one() {
         });
         let read = read(&remote, Need::Listed).await;
         assert_eq!(read.ids(), names(100));
-        let Some(Stopped::Provider(Stop::Unusable, why)) = read.end.stopped else {
+        let Some(Stopped::Provider(stopped, why)) = read.end.stopped else {
             panic!()
         };
+        assert_eq!(stopped, stop, "{why}");
         assert!(why.contains("list cannot be read"), "{why}");
     }
 }

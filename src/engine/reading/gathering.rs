@@ -283,7 +283,9 @@ impl<T: Transport + 'static> Gatherer<T> {
                         batch.taken.push(Taken { place, record });
                     }
                 }
-                Found::Unread { id, status, why } => {
+                Found::Unread {
+                    id, status, why, ..
+                } => {
                     if let Some(Holder::Row(place)) = self.roster.holder(&id) {
                         batch.missed.push(unread(place, status, &why));
                     }
@@ -303,7 +305,12 @@ impl<T: Transport + 'static> Gatherer<T> {
         for found in self.reader.read_each(ids).await {
             match found {
                 Found::Record { id, record } => self.sort(id, record, true, batch),
-                Found::Unread { id, status, why } => match self.roster.holder(&id) {
+                Found::Unread {
+                    id,
+                    status,
+                    stop,
+                    why,
+                } => match self.roster.holder(&id) {
                     Some(Holder::Row(place)) => {
                         self.seen[place] = true;
                         // What an earlier adoption read stands.
@@ -314,7 +321,10 @@ impl<T: Transport + 'static> Gatherer<T> {
                     Some(Holder::Other) => {}
                     None if status == Some(404) => {}
                     // What it holds is not known, so no value is unique any more.
-                    None => self.unusable("a record could not be read, so nothing can be matched"),
+                    None => {
+                        let why = "a record could not be read, so nothing can be matched";
+                        self.stop(stop, why);
+                    }
                 },
                 Found::Nameless => {}
             }
@@ -329,10 +339,10 @@ impl<T: Transport + 'static> Gatherer<T> {
         self.stage = Stage::Ended;
     }
 
-    fn unusable(&self, why: &str) {
+    fn stop(&self, stop: Stop, why: &str) {
         self.reader
             .stopper()
-            .stop(Stopped::Provider(Stop::Unusable, why.to_owned()));
+            .stop(Stopped::Provider(stop, why.to_owned()));
     }
 }
 

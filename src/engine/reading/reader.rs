@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::core::{Json, Request, Response};
+use crate::core::{Json, Outcome, Request, Response};
 use crate::engine::ends::{LaneEnd, LaneStopped, Stopped};
 use crate::engine::event::Observer;
 use crate::engine::exchange::bounds::Bounds;
@@ -46,6 +46,8 @@ pub enum Found {
         /// The HTTP status of the last answer, where there was one: 404 where
         /// it went away meanwhile.
         status: Option<u16>,
+        /// What it means for a reading that cannot do without the record.
+        stop: Stop,
         /// What the provider said.
         why: Refusal,
     },
@@ -216,14 +218,15 @@ impl<T: Transport + 'static> Reader<T> {
             Ok(None) => return Err(self.unusable("it has no list of its records")),
             Err(problem) => return Err(self.unusable(&problem.message)),
         };
-        let refusal = match ask(&self.exchanger, Asked::List(at), request).await? {
+        let (stop, refusal) = match ask(&self.exchanger, Asked::List(at), request).await? {
             Asking::Answered(response) => match lane.provider.list_page(&response, at) {
                 Ok(page) => return Ok(page),
-                Err(refusal) => refusal,
+                Err(refusal) => (Stop::Unusable, refusal),
             },
-            Asking::Refused { why, .. } => why,
+            Asking::Refused { stop, why, .. } => (stop, why),
         };
-        Err(self.unusable(&format!("its list cannot be read: {}", refusal.message)))
+        let why = format!("its list cannot be read: {}", refusal.message);
+        Err(self.exchanger.stop(Stopped::Provider(stop, why)))
     }
 
     fn unusable(&self, why: &str) -> LaneStopped {
@@ -251,7 +254,23 @@ impl<T: Transport> Stopper<T> {
 /// What asking came to, when all attempts are over.
 enum Asking {
     Answered(Response),
-    Refused { status: Option<u16>, why: Refusal },
+    Refused {
+        status: Option<u16>,
+        stop: Stop,
+        why: Refusal,
+    },
+}
+
+/// What attempts that are used up mean for a reading that cannot do without
+/// their answer: errors and silence pass, another answer than a reader can read
+/// does not.
+fn stop_of(outcome: Outcome, status: Option<u16>) -> Stop {
+    let is_success = status.is_some_and(|status| status < 300);
+    if outcome == Outcome::Failed && !is_success {
+        Stop::Deferred
+    } else {
+        Stop::Unusable
+    }
 }
 
 /// Asks until there is an answer or the attempts are used up.
@@ -273,9 +292,10 @@ async fn ask<T: Transport>(
         let (asking, answer) = match reached? {
             Reached::Again => continue,
             Reached::Accepted(response, answer) => (Asking::Answered(response), answer),
-            Reached::Ended(_, why, answer) => (
+            Reached::Ended(outcome, why, answer) => (
                 Asking::Refused {
                     status: answer.status,
+                    stop: stop_of(outcome, answer.status),
                     why,
                 },
                 answer,
@@ -289,25 +309,34 @@ async fn ask<T: Transport>(
 /// One record by its id.
 async fn by_id<T: Transport>(exchanger: &Exchanger<T>, id: String) -> Result<Found, LaneStopped> {
     let lane = exchanger.lane();
-    let unread =
-        |id: String, status: Option<u16>, why: Refusal| Ok(Found::Unread { id, status, why });
+    let unread = |id: String, status: Option<u16>, stop: Stop, why: Refusal| {
+        Ok(Found::Unread {
+            id,
+            status,
+            stop,
+            why,
+        })
+    };
     let request = match lane.provider.read_request(&lane.settings, &id) {
         Ok(Some(request)) => request,
         Ok(None) => {
             let why = Refusal::new("the provider has no way to read one record");
-            return unread(id, None, why);
+            return unread(id, None, Stop::Unusable, why);
         }
-        Err(problem) => return unread(id, None, Refusal::new(problem.message)),
+        Err(problem) => {
+            let why = Refusal::new(problem.message);
+            return unread(id, None, Stop::Unusable, why);
+        }
     };
     match ask(exchanger, Asked::Read, request).await? {
-        Asking::Refused { status, why } => unread(id, status, why),
+        Asking::Refused { status, stop, why } => unread(id, status, stop, why),
         Asking::Answered(response) => {
             let record = lane.provider.record(&response).unwrap_or_else(Json::object);
             if exchanger.is_own(&record, &id)? {
                 return Ok(Found::Record { id, record });
             }
             let why = Refusal::new("the provider's answer to the read holds no record with an id");
-            unread(id, Some(response.status), why)
+            unread(id, Some(response.status), Stop::Unusable, why)
         }
     }
 }
