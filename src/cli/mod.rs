@@ -17,6 +17,7 @@ mod logging;
 mod output;
 mod panics;
 mod planning;
+mod process;
 mod reading;
 mod reporting;
 mod run;

@@ -43,7 +43,7 @@ pub fn main() -> std::process::ExitCode {
         ));
         return ExitCode::Usage.into();
     }
-    super::signals::outlive_file_size_limit();
+    super::process::prepare();
     super::panics::contained(|| answer(std::env::args_os())).into()
 }
 

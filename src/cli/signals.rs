@@ -5,8 +5,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustix::process::Signal as Number;
-use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::warn;
@@ -14,18 +12,6 @@ use tracing::warn;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use crate::engine::Interrupt;
-
-/// Lets a file that may grow no further (`ulimit -f`) be an error of the write
-/// that meets it, and not the end of the process: any handler does that.
-pub(super) fn outlive_file_size_limit() {
-    let Ok(runtime) = Builder::new_current_thread().enable_io().build() else {
-        return;
-    };
-    let _inside = runtime.enter();
-    // The handler stays when what listens is gone; without it the limit ends
-    // the process, as it does by itself.
-    drop(signal(SignalKind::from_raw(Number::XFSZ.as_raw())));
-}
 
 /// What listens, and what it has heard.
 #[derive(Debug)]

@@ -327,3 +327,15 @@ fn what_a_secret_command_says_beside_the_secret_is_not_shown() {
         &["clientsync.toml"],
     );
 }
+
+#[test]
+fn a_crash_would_leave_no_image_of_the_memory() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, &rows()).token(Some(TOKEN));
+    let reference = "token_env = \"E2E_TOKEN\"";
+    // The command has the limits of the program that starts it.
+    let command = "token_command = \"ulimit -H -c > limit; echo other\"";
+    workdir.edit("clientsync.toml", reference, command);
+    workdir.expect(0, &SYNC);
+    assert_eq!(workdir.read("limit"), "0\n");
+}
