@@ -126,18 +126,24 @@ impl Breaker {
         matches!(self.state, State::Closed)
     }
 
-    /// Whether one more request may leave now. A probe that is given away must
-    /// be heard of, or the lane has ended.
-    pub(in crate::engine) fn pass(&mut self, now: Instant) -> Pass {
+    /// Whether one more request might leave now.
+    pub(in crate::engine) fn look(&self, now: Instant) -> Pass {
         match self.state {
             State::Closed => Pass::Go,
             State::Open(until) if now < until => Pass::Until(until),
-            State::Open(_) => {
-                self.state = State::Probing;
-                Pass::Probe
-            }
+            State::Open(_) => Pass::Probe,
             State::Probing => Pass::AfterProbe,
         }
+    }
+
+    /// Lets one more request leave, where it may. A probe that is given away
+    /// must be heard of, or the lane has ended.
+    pub(in crate::engine) fn pass(&mut self, now: Instant) -> Pass {
+        let pass = self.look(now);
+        if pass == Pass::Probe {
+            self.state = State::Probing;
+        }
+        pass
     }
 
     /// Hears of an attempt. What left before it opened says nothing any more.

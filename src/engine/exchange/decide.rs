@@ -42,7 +42,7 @@ pub struct Attempt {
     pub repeatable: bool,
     /// Whether a read can tell what became of a write.
     pub readable: bool,
-    /// Whether the credentials were renewed for this row already.
+    /// Whether the credentials were renewed for this already, in vain so far.
     pub renewed: bool,
     /// A random share in 0..1, for the jitter.
     pub share: f64,
@@ -104,12 +104,17 @@ pub enum Stop {
     Credentials,
 }
 
-/// What an attempt means for the record: whether it may have been applied.
+/// What an attempt means for the record: whether it may have been applied. A
+/// redirect may be the answer to an update that was made.
 #[must_use]
-pub fn applied(asked: Asked, came: &Came) -> AttemptResult {
+pub fn applied(asked: Asked, came: &Came, status: Option<u16>) -> AttemptResult {
+    let is_error = status.is_none_or(|status| status >= 400);
     match came {
         Came::Answer(Answer::Accepted) => AttemptResult::Accepted,
         Came::Answer(Answer::Rejected(_)) => AttemptResult::Rejected,
+        Came::Answer(Answer::Stopped(_)) if asked == Asked::Write && !is_error => {
+            AttemptResult::InDoubt
+        }
         Came::Answer(Answer::Transient(_) | Answer::Unreadable(_))
         | Came::Nothing(NoResponse::TimedOut | NoResponse::Broken | NoResponse::TooLarge)
             if asked == Asked::Write =>
@@ -202,8 +207,12 @@ fn again(
 ) -> Action {
     let is_write = attempt.asked == Asked::Write;
     let allowed = attempt.repeatable || !is_write;
-    let blind =
-        is_write && !attempt.readable && matches!(came, Came::Answer(Answer::Unreadable(_)));
+    // Only a success is too large: a refusal stands with as much as came of it.
+    let unreadable = matches!(
+        came,
+        Came::Answer(Answer::Unreadable(_)) | Came::Nothing(NoResponse::TooLarge)
+    );
+    let blind = is_write && !attempt.readable && unreadable;
     let attempts = if blind { BLIND_ATTEMPTS } else { ATTEMPTS };
     let wait = backoff(attempt.number, attempt.share);
     if allowed

@@ -88,13 +88,17 @@ pub(in crate::engine) enum Reached {
 
 impl<T: Transport> Exchanger<T> {
     pub(in crate::engine) fn new(with: Means<T>) -> Self {
-        Self {
+        let exchanger = Self {
             gate: Gate::new(with.bounds, (with.clock.now)()),
             with,
             numbered: AtomicU64::default(),
             sent: AtomicU64::default(),
             retried: AtomicU64::default(),
+        };
+        if let Some(wait) = exchanger.gate.rest() {
+            exchanger.tell_wait(wait, "provider asked an earlier run");
         }
+        exchanger
     }
 
     pub(in crate::engine) fn lane(&self) -> &Lane {
@@ -164,7 +168,7 @@ impl<T: Transport> Exchanger<T> {
             fields,
             hide,
         } = question;
-        let (place, turn, probe) = self.wait_for_turn(asked).await?;
+        let (place, turn) = self.wait_for_turn(asked).await?;
         let number = self.next_number();
         let n = tries.count(asked);
         let intent = Intent {
@@ -182,7 +186,7 @@ impl<T: Transport> Exchanger<T> {
             fields,
         };
         self.record(vec![Entry::Intent(intent)]).await?;
-        let probe = self.last_look(number, probe).await?;
+        let probe = self.last_look(number).await?;
         place.used();
         self.count_request(n > 1);
         let left = Instant::now();
@@ -209,11 +213,11 @@ impl<T: Transport> Exchanger<T> {
             age: began.elapsed(),
             repeatable: manifest.update.repeatable,
             readable: manifest.read.is_some(),
-            renewed: tries.renewed,
+            renewed: tries.has_renewed(asked),
             share: (self.with.clock.share)(),
         };
         let action = decide(attempt, &came, self.hear(&came, probe, left));
-        let result = applied(asked, &came);
+        let result = applied(asked, &came, seen.status);
         tries.in_doubt |= result == AttemptResult::InDoubt;
         tries.heard(asked, &came);
         tries.last = Some(seen.clone());
@@ -232,7 +236,8 @@ impl<T: Transport> Exchanger<T> {
             (Action::Accept, Some(response)) => Ok(Reached::Accepted(response, answer)),
             (action, _) => {
                 let price = cost(&came);
-                self.follow(tries, action, price, answer, generation).await
+                self.follow(tries, asked, action, (price, generation), answer)
+                    .await
             }
         }
     }
@@ -272,10 +277,10 @@ impl<T: Transport> Exchanger<T> {
     async fn follow(
         &self,
         tries: &mut Tries,
+        asked: Asked,
         action: Action,
-        price: u64,
+        (price, generation): (u64, Generation),
         answer: Answer,
-        generation: Generation,
     ) -> Result<Reached, LaneStopped> {
         match action {
             Action::RetryAfter(wait) => {
@@ -294,7 +299,10 @@ impl<T: Transport> Exchanger<T> {
             }
             Action::Renew => {
                 self.record(vec![Entry::Answer(answer)]).await?;
-                tries.renewed = true;
+                if self.has_stopped() {
+                    return Err(LaneStopped);
+                }
+                tries.renew(asked);
                 match self.with.transport.renew(generation).await {
                     Renewal::Renewed => Ok(Reached::Again),
                     Renewal::Impossible => {
@@ -333,11 +341,8 @@ impl<T: Transport> Exchanger<T> {
 
     /// Waits for the lane's pauses and its pace; gives the request its place in
     /// the budget, and its turn.
-    async fn wait_for_turn(
-        &self,
-        asked: Asked,
-    ) -> Result<(Place<'_>, Turn<'_>, Probe), LaneStopped> {
-        let probe = self.gate.open().await?;
+    async fn wait_for_turn(&self, asked: Asked) -> Result<(Place<'_>, Turn<'_>), LaneStopped> {
+        self.gate.ready().await?;
         let place = self.gate.place().await?;
         let admitted = self.gate.unless_ended(self.with.pacer.admit(asked)).await?;
         let turn = admitted.map_err(|day| {
@@ -348,7 +353,7 @@ impl<T: Transport> Exchanger<T> {
             );
             self.stop(Stopped::Provider(Stop::Deferred, why))
         })?;
-        Ok((place, turn, probe))
+        Ok((place, turn))
     }
 
     /// What an exchange means for the pace, whatever it means for the row.
@@ -367,8 +372,8 @@ impl<T: Transport> Exchanger<T> {
 
     /// The last look before a request leaves; an intent that is not followed by
     /// its request says so.
-    async fn last_look(&self, request: u64, probe: Probe) -> Result<Probe, LaneStopped> {
-        let stopped = match self.gate.still_open(probe).await {
+    async fn last_look(&self, request: u64) -> Result<Probe, LaneStopped> {
+        let stopped = match self.gate.leave().await {
             Ok(probe) => return Ok(probe),
             Err(stopped) => stopped,
         };

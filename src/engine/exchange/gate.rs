@@ -178,8 +178,24 @@ impl Gate {
         self.stop(Stopped::Bound(bound))
     }
 
-    /// Waits until neither a pause nor the breaker holds requests back.
-    pub(in crate::engine) async fn open(&self) -> Result<Probe, LaneStopped> {
+    /// Waits until neither a pause nor the breaker holds requests back. The
+    /// probe is not taken yet: whoever holds it must not wait for anything that
+    /// those who wait for it hold.
+    pub(in crate::engine) async fn ready(&self) -> Result<(), LaneStopped> {
+        self.wait_for(|breaker, now| breaker.look(now)).await?;
+        Ok(())
+    }
+
+    /// The last look before a request leaves: a pause or a stop that came while
+    /// it waited for its chance, or for its intent to be durable, holds for it too.
+    pub(in crate::engine) async fn leave(&self) -> Result<Probe, LaneStopped> {
+        self.wait_for(Breaker::pass).await
+    }
+
+    async fn wait_for(
+        &self,
+        pass: impl Fn(&mut Breaker, Instant) -> Pass,
+    ) -> Result<Probe, LaneStopped> {
         loop {
             let probed = self.probed.notified();
             tokio::pin!(probed);
@@ -188,7 +204,12 @@ impl Gate {
             if self.has_stopped() {
                 return Err(LaneStopped);
             }
-            match self.pass() {
+            if let Some(until) = self.paused() {
+                self.sleep_until(until).await?;
+                continue;
+            }
+            let passed = pass(&mut lock(&self.state).breaker, Instant::now());
+            match passed {
                 Pass::Go => return Ok(Probe::No),
                 Pass::Probe => return Ok(Probe::Yes),
                 Pass::Until(until) => self.sleep_until(until).await?,
@@ -197,27 +218,10 @@ impl Gate {
         }
     }
 
-    /// The last look before a request leaves: a pause or a stop that came while
-    /// it waited for its change, or for its intent to be durable, holds for it too.
-    pub(in crate::engine) async fn still_open(&self, probe: Probe) -> Result<Probe, LaneStopped> {
-        if probe == Probe::No {
-            return self.open().await;
-        }
-        // The breaker lets nobody else pass meanwhile; only pauses hold it back.
-        while let Some(until) = self.paused() {
-            self.sleep_until(until).await?;
-        }
-        if self.has_stopped() {
-            return Err(LaneStopped);
-        }
-        Ok(probe)
-    }
-
-    fn pass(&self) -> Pass {
-        if let Some(until) = self.paused() {
-            return Pass::Until(until);
-        }
-        lock(&self.state).breaker.pass(Instant::now())
+    /// How long the lane is paused from now on, where it is.
+    pub(in crate::engine) fn rest(&self) -> Option<Duration> {
+        let until = self.paused()?;
+        Some(until.saturating_duration_since(Instant::now()))
     }
 
     fn paused(&self) -> Option<Instant> {

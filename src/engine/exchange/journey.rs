@@ -58,7 +58,8 @@ pub(in crate::engine) struct Tries {
     pub(in crate::engine) number: u32,
     /// Requests sent: reads, writes.
     pub(in crate::engine) sent: [u32; 2],
-    pub(in crate::engine) renewed: bool,
+    /// Whether credentials were renewed and have not worked yet, alike.
+    renewed: [bool; 2],
     /// Whether an earlier attempt of this run may have been applied.
     pub(in crate::engine) in_doubt: bool,
     /// Whether the last write has no answer that can be trusted: a read tells
@@ -76,7 +77,7 @@ impl Default for Tries {
         Self {
             number: 1,
             sent: [0; 2],
-            renewed: false,
+            renewed: [false; 2],
             in_doubt: false,
             unanswered: false,
             began: None,
@@ -89,14 +90,28 @@ impl Default for Tries {
 impl Tries {
     /// Counts one more request of this kind; the number of the try.
     pub(in crate::engine) fn count(&mut self, asked: Asked) -> u32 {
-        let tries = &mut self.sent[usize::from(asked == Asked::Write)];
+        let tries = &mut self.sent[of(asked)];
         *tries += 1;
         *tries
+    }
+
+    /// Whether credentials were renewed for this kind of request, in vain so far.
+    pub(in crate::engine) fn has_renewed(&self, asked: Asked) -> bool {
+        self.renewed[of(asked)]
+    }
+
+    /// Credentials are renewed for this kind of request.
+    pub(in crate::engine) fn renew(&mut self, asked: Asked) {
+        self.renewed[of(asked)] = true;
     }
 
     /// Takes note of what came of a request: a write whose end is unknown raises
     /// the question, and only an accepted one answers it.
     pub(in crate::engine) fn heard(&mut self, asked: Asked, came: &Came) {
+        if matches!(came, Came::Answer(Answer::Accepted)) {
+            // The new credentials work for this; a refusal later is a new one.
+            self.renewed[of(asked)] = false;
+        }
         if asked != Asked::Write {
             return;
         }
@@ -120,6 +135,11 @@ impl Tries {
             ));
         }
     }
+}
+
+/// The place of a kind of request: reads, writes.
+fn of(asked: Asked) -> usize {
+    usize::from(asked == Asked::Write)
 }
 
 /// The last answer, for an outcome.

@@ -105,3 +105,30 @@ async fn a_wait_that_the_time_of_the_run_cannot_hold_is_not_begun() {
     );
     assert!(transport.seen().len() <= 9);
 }
+
+/// Whoever finds out whether a failing provider works again must not wait for
+/// what those who wait for that hold: a place in the budget, room in a window.
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_fails_comes_to_its_end_whatever_its_requests_hold() {
+    for (calls, concurrency) in [(1, 2), (1, 4), (2, 2), (2, 4), (1000, 2), (1000, 4)] {
+        let limits = format!(
+            "quota = [{{ calls = {calls}, per = \"second\" }}], concurrency = {concurrency}"
+        );
+        let mut folder = Folder::new(&["crm"], 30, &limits);
+        for requests in [None].into_iter().chain((9..=20).map(Some)) {
+            folder.bounds.budget = requests;
+            let transport = Scripted::new(|_, _| status(503));
+            let run = folder.run(
+                Store::open_in_memory().unwrap(),
+                "run-1",
+                vec![transport.clone()],
+            );
+            let case = format!("{calls} a second, {concurrency} at once, {requests:?}");
+            let ended = tokio::time::timeout(Duration::from_secs(3600), run).await;
+            let (ends, _) = ended.unwrap_or_else(|_| panic!("it hangs: {case}"));
+            assert!(ends["crm"].stopped.is_some(), "{case}");
+            let budget = requests.unwrap_or(u64::MAX);
+            assert!(ends["crm"].counts.requests <= budget, "{case}");
+        }
+    }
+}

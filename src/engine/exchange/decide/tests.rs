@@ -103,9 +103,21 @@ fn unknown_ends_are_in_doubt_for_writes_and_failures_for_reads() {
             decided(attempt(Asked::Read, ATTEMPTS), &came),
             Action::Fail(_)
         ));
-        assert_eq!(applied(Asked::Write, &came), AttemptResult::InDoubt);
-        assert_eq!(applied(Asked::Read, &came), AttemptResult::NotApplied);
+        assert_eq!(applied(Asked::Write, &came, None), AttemptResult::InDoubt);
+        assert_eq!(applied(Asked::Read, &came, None), AttemptResult::NotApplied);
     }
+}
+
+#[test]
+fn a_redirect_may_answer_an_update_that_was_made_and_an_error_does_not() {
+    let came = Came::Answer(Answer::Stopped(refusal()));
+    let write = |status| applied(Asked::Write, &came, Some(status));
+    assert_eq!(write(303), AttemptResult::InDoubt);
+    assert_eq!(write(501), AttemptResult::NotApplied);
+    assert_eq!(
+        applied(Asked::Read, &came, Some(303)),
+        AttemptResult::NotApplied
+    );
 }
 
 #[test]
