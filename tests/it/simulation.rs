@@ -60,13 +60,14 @@ fn simulate(seed: u64) -> Story {
         let crash = chance
             .percent(60)
             .then(|| run::Crash::draw(&mut chance, site.busy()));
-        if site.run(weather, crash) == Ended::Killed {
+        let budget = chance.percent(25).then(|| 1 + chance.below(site.busy()));
+        if site.run(weather, crash, budget) == Ended::Killed {
             crashes += 1;
         }
     }
     time::pass(NO_LONGER_ALONE);
     let settled = (0..=SETTLING).any(|_| {
-        let ended = site.run(Weather::fine(), None);
+        let ended = site.run(Weather::fine(), None, None);
         time::pass(Duration::from_secs(60));
         ended == Ended::NothingPlanned
     });

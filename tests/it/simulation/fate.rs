@@ -109,7 +109,7 @@ impl Weather {
     }
 
     pub(super) fn draw(chance: &mut Chance) -> Self {
-        let percent = *chance.one(&[0, 5, 10, 20, 35, 60]);
+        let percent = *chance.one(&[0, 5, 10, 20, 35, 60, 100]);
         let some = 1 + chance.below(6);
         let kinds = if chance.percent(30) {
             KINDS.to_vec()

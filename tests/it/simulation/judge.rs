@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clientsync::core::{Field, Json, Known, LaneCounts, Place, RecordKey, is_blank};
-use clientsync::engine::{Lane, LaneEnd};
+use clientsync::engine::{Bound, Lane, LaneEnd, Stopped};
 use clientsync::provider::Window;
 use clientsync::store::{Store, StoreError};
 use serde_json::Value;
@@ -67,8 +67,14 @@ pub(super) fn counts(
     ends: &BTreeMap<String, LaneEnd>,
     planned: &BTreeMap<String, LaneCounts>,
     requests: u64,
+    budget: Option<u64>,
 ) {
     for (name, end) in ends {
+        // All pauses and all waiting for a provider that fails are far shorter
+        // than a run may take: whoever waits that long waits for nobody.
+        assert_ne!(end.stopped, Some(Stopped::Bound(Bound::Time)), "{name}");
+        let most = budget.unwrap_or(u64::MAX);
+        assert!(end.counts.requests <= most, "{name}: {:?}", end.counts);
         assert!(end.counts.adds_up(), "{name}: {:?}", end.counts);
         assert_eq!(end.counts.rows, planned[name].rows, "{name}");
         assert_eq!(end.counts.invalid, planned[name].invalid, "{name}");

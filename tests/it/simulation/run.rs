@@ -207,8 +207,13 @@ impl Site {
         outside.drift(&self.town, chance);
     }
 
-    /// One run, judged where it stopped.
-    pub(super) fn run(&mut self, weather: Weather, crash: Option<Crash>) -> Ended {
+    /// One run, judged where it stopped; each lane may send so many requests.
+    pub(super) fn run(
+        &mut self,
+        weather: Weather,
+        crash: Option<Crash>,
+        budget: Option<u64>,
+    ) -> Ended {
         let (mut store, is_kept) = self.open();
         let setup = self.setup();
         setup.bind(&mut store);
@@ -222,10 +227,10 @@ impl Site {
         let run_id = format!("run-{}", self.runs);
         let run = store.begin(&start(&run_id, &plan.trailer.lanes)).unwrap();
         self.outside.lock().unwrap().begin(weather, crash);
-        let (ends, mut store) = self.apply(store, run, setup.lanes, &plan);
+        let (ends, mut store) = self.apply(store, run, setup.lanes, &plan, budget);
         let ended = if let Some(ends) = ends {
             let requests = self.outside.lock().unwrap().requests;
-            judge::counts(&ends, &plan.trailer.lanes, requests);
+            judge::counts(&ends, &plan.trailer.lanes, requests, budget);
             let counts = ends.into_iter().map(|(name, end)| (name, end.counts));
             store.end(run, &end(counts.collect())).unwrap();
             Ended::Through
@@ -251,6 +256,7 @@ impl Site {
         run: OpenRun,
         lanes: Vec<Lane>,
         plan: &Plan,
+        budget: Option<u64>,
     ) -> (Option<BTreeMap<String, LaneEnd>>, Store) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -264,7 +270,11 @@ impl Site {
             let ready = lanes
                 .into_iter()
                 .filter(|lane| plan.trailer.lanes[&lane.name].planned > 0)
-                .map(|lane| self.ready(lane, plan, &store, &killed))
+                .map(|lane| {
+                    let mut ready = self.ready(lane, plan, &store, &killed);
+                    ready.bounds.budget = budget;
+                    ready
+                })
                 .collect();
             let (recorder, recording) = Recorder::new(store, run);
             let outside = Arc::clone(&self.outside);
