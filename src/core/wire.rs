@@ -96,6 +96,9 @@ pub enum NoResponse {
     TooLarge,
     /// No credentials could be obtained to send it with.
     NoCredentials,
+    /// Whoever gives the credentials asks to wait, and for how long where it
+    /// says so: nothing was sent.
+    CredentialsLater(Option<Duration>),
 }
 
 /// What an attempt came to: an answer or the lack of one, and how long it took.

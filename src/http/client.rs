@@ -21,7 +21,7 @@ use crate::engine::{Generation, Renewal, Transport};
 use crate::failpoint::{Point, reach};
 
 /// How long one attempt may take, from the connection to the last byte of the
-/// body, where neither manifest nor user says otherwise.
+/// body.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Name lookup, TCP and TLS together.
@@ -105,6 +105,8 @@ impl Transport for LaneTransport {
         wire.headers_mut()
             .insert(pass.name.clone(), pass.value.clone());
         let mut exchange = exchange(&self.client, wire, BODY_CAP).await;
+        // The journal's times begin before the token was asked for.
+        exchange.took = begun.elapsed();
         if let Ok(response) = &mut exchange.result {
             hide(&pass, response);
             let sent = if method.is_write() {

@@ -22,6 +22,7 @@ use super::client::exchange;
 use super::{HttpError, origin};
 use crate::core::{NoResponse, Response, Secret};
 use crate::engine::{Generation, Renewal};
+use crate::provider::told_wait;
 
 /// The most we read of a token endpoint's answer, in bytes.
 const TOKEN_CAP: usize = 64 * 1024;
@@ -67,8 +68,10 @@ enum Grant {
     },
     /// The endpoint does not accept what we showed it, or is no token endpoint.
     Refused,
-    /// Not now; do not ask again for this long.
-    Later(Duration),
+    /// Not now; everyone shall wait, and for so long where the endpoint says so.
+    Throttled(Option<Duration>),
+    /// The endpoint fails, or does not answer.
+    Failed,
     /// No secure connection to the endpoint.
     Insecure,
 }
@@ -151,11 +154,12 @@ impl OAuth2 {
         if tokens.spent {
             return Err(NoResponse::NoCredentials);
         }
-        if tokens
+        let wait = tokens
             .not_before
-            .is_some_and(|until| Instant::now() < until)
-        {
-            return Err(NoResponse::NotSent);
+            .map(|until| until.saturating_duration_since(Instant::now()))
+            .filter(|wait| !wait.is_zero());
+        if wait.is_some() {
+            return Err(NoResponse::CredentialsLater(wait));
         }
         let mut grant = Grant::Refused;
         if let Some(refresh) = &tokens.refresh {
@@ -200,7 +204,7 @@ impl OAuth2 {
             Ok(response) => judge(&response),
             Err(NoResponse::Tls) => Grant::Insecure,
             Err(NoResponse::TooLarge) => Grant::Refused,
-            Err(_) => Grant::Later(Duration::ZERO),
+            Err(_) => Grant::Failed,
         }
     }
 }
@@ -225,10 +229,11 @@ impl Tokens {
                 self.spent = true;
                 Err(NoResponse::NoCredentials)
             }
-            Grant::Later(wait) => {
-                self.not_before = Instant::now().checked_add(wait);
-                Err(NoResponse::NotSent)
+            Grant::Throttled(wait) => {
+                self.not_before = Instant::now().checked_add(wait.unwrap_or_default());
+                Err(NoResponse::CredentialsLater(wait))
             }
+            Grant::Failed => Err(NoResponse::NotSent),
             Grant::Insecure => Err(NoResponse::Tls),
         }
     }
@@ -237,10 +242,10 @@ impl Tokens {
 /// What a token endpoint's answer means. Throttling has many statuses, so that
 /// any refusal with a `Retry-After` is one.
 fn judge(response: &Response) -> Grant {
-    match (response.status, retry_after(response)) {
+    match (response.status, response.header("retry-after")) {
         (200..=299, _) => granted(&response.body).unwrap_or(Grant::Refused),
-        (400..=599, Some(wait)) => Grant::Later(wait),
-        (408 | 425 | 429 | 500..=599, None) => Grant::Later(Duration::ZERO),
+        (400..=599, Some(_)) | (429, None) => Grant::Throttled(told_wait(response)),
+        (408 | 425 | 500..=599, None) => Grant::Failed,
         _ => Grant::Refused,
     }
 }
@@ -254,15 +259,6 @@ fn granted(body: &[u8]) -> Option<Grant> {
         value,
         refresh: answer.refresh_token.map(Secret::new),
     })
-}
-
-/// The longest wait that a `Retry-After` in seconds asks for.
-fn retry_after(response: &Response) -> Option<Duration> {
-    response
-        .header_values("retry-after")
-        .filter_map(|text| text.trim().parse::<u32>().ok())
-        .max()
-        .map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 /// The headers of every token request.

@@ -44,7 +44,7 @@ pub use rule::NamedCheck;
 pub use schema::ContractError;
 pub use settings::{SettingProblem, Settings, is_loopback};
 pub use violation::Violation;
-pub use wait::garbled_retry_after;
+pub use wait::{garbled_retry_after, told_wait};
 
 use check::{check, check_pointers, meaning, shape};
 use rule::check_rules;

@@ -13,7 +13,7 @@ use url::Url;
 use super::Provider;
 use super::manifest::{Condition, ErrorsShape, Rule, Then};
 use super::paging::Position;
-use super::wait::{asked_wait, is_used_up, retry_after};
+use super::wait::{asked_wait, has_retry_after, is_used_up, retry_after};
 use crate::core::{Json, Response};
 
 /// The longest server text that is kept, in characters.
@@ -347,6 +347,8 @@ fn default_tail(response: &Response, now: Timestamp, refusal: Refusal) -> Answer
         (401, _) => Answer::Unauthorized(refusal),
         (402, _) => Answer::Deferred(refusal),
         (403 | 503, Some(_)) | (429, _) => throttled(refusal),
+        // It asked to wait until a time that has passed: that is no refusal.
+        (403, None) if has_retry_after(response) => throttled(refusal),
         // A 503 with an empty quota may have been applied all the same.
         (403, None) if is_used_up(response, now) => throttled(refusal),
         (501 | 505 | 511, _) => Answer::Stopped(refusal),

@@ -44,6 +44,19 @@ pub(super) fn retry_after(response: &Response, now: Timestamp) -> Option<Duratio
         .max()
 }
 
+/// How long an answer asks to wait by its own words alone, for those who have no
+/// clock: a date counts from the answer's `Date`.
+#[must_use]
+pub fn told_wait(response: &Response) -> Option<Duration> {
+    retry_after(response, Timestamp::MAX)
+}
+
+/// Whether an answer has a `Retry-After` that can be read, also one that has
+/// passed.
+pub(super) fn has_retry_after(response: &Response) -> bool {
+    values(response).any(|value| !matches!(value, After::Garbled))
+}
+
 /// Whether an answer has a `Retry-After` that nobody can read.
 #[must_use]
 pub fn garbled_retry_after(response: &Response) -> bool {

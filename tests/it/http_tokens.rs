@@ -236,11 +236,18 @@ async fn the_password_is_used_once_where_the_refresh_is_refused() {
 
 #[tokio::test]
 async fn a_troubled_token_endpoint_is_passing_trouble() {
-    for trouble in [
-        Answer::reply(503, ""),
-        Answer::reply(429, ""),
-        Answer::reply(409, "").with("Retry-After", "0"),
-        Answer::After(Duration::from_millis(5), Box::new(Answer::Close)),
+    let at_once = Some(Duration::ZERO);
+    for (trouble, nothing) in [
+        (Answer::reply(503, ""), NoResponse::NotSent),
+        (Answer::reply(429, ""), NoResponse::CredentialsLater(None)),
+        (
+            Answer::reply(409, "").with("Retry-After", "0"),
+            NoResponse::CredentialsLater(at_once),
+        ),
+        (
+            Answer::After(Duration::from_millis(5), Box::new(Answer::Close)),
+            NoResponse::NotSent,
+        ),
     ] {
         let server = Server::scripted(vec![
             trouble.clone(),
@@ -253,11 +260,7 @@ async fn a_troubled_token_endpoint_is_passing_trouble() {
         .await;
         let lane = grant_lane(&server);
         let request = || patch(server.url("/x"));
-        assert_eq!(
-            send(&lane, request()).await,
-            Err(NoResponse::NotSent),
-            "{trouble:?}"
-        );
+        assert_eq!(send(&lane, request()).await, Err(nothing), "{trouble:?}");
         let (refused, generation) = status(&lane, request()).await;
         assert_eq!(refused, 401);
         // The renewal fails for now; its refresh token is still there the next time.
@@ -269,17 +272,29 @@ async fn a_troubled_token_endpoint_is_passing_trouble() {
 }
 
 #[tokio::test]
-async fn a_throttled_token_endpoint_is_left_alone() {
-    let throttle = Answer::reply(409, "").with("Retry-After", "3600");
-    let server = Server::scripted(vec![throttle, Answer::reply(200, &tokens(1))]).await;
-    let lane = grant_lane(&server);
-    for _ in 0..5 {
-        assert_eq!(
-            send(&lane, patch(server.url("/x"))).await,
-            Err(NoResponse::NotSent)
-        );
+async fn a_throttled_token_endpoint_is_left_alone_for_as_long_as_it_asks() {
+    let date = "Thu, 01 Jan 2026 00:00:00 GMT";
+    let in_an_hour = "Thu, 01 Jan 2026 01:00:00 GMT";
+    let later = |seconds| Answer::reply(409, "").with("Retry-After", seconds);
+    for (throttle, seconds) in [
+        (later("3600"), 3600),
+        (later(in_an_hour).with("Date", date), 3600),
+        (later("99999999999"), 99_999_999_999),
+        (later("120, 3600"), 3600),
+    ] {
+        let server = Server::scripted(vec![throttle, Answer::reply(200, &tokens(1))]).await;
+        let lane = grant_lane(&server);
+        let asked = Duration::from_secs(seconds);
+        for _ in 0..5 {
+            let sent = send(&lane, patch(server.url("/x"))).await;
+            let Err(NoResponse::CredentialsLater(Some(wait))) = sent else {
+                panic!("{seconds}: {sent:?}");
+            };
+            // What is left of it, when it is asked for again.
+            assert!(wait <= asked && wait > asked - Duration::from_secs(60));
+        }
+        assert_eq!(server.hits().len(), 1);
     }
-    assert_eq!(server.hits().len(), 1);
 }
 
 /// A keeper in memory, which notes how many requests had been seen when it was

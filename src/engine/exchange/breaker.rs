@@ -56,8 +56,10 @@ impl Heard {
                 | Answer::Deferred(_)
                 | Answer::Stopped(_),
             )
-            // Both of these end the lane.
-            | Came::Nothing(NoResponse::Tls | NoResponse::NoCredentials) => Self::Answers,
+            // The first two end the lane, and the third pauses it.
+            | Came::Nothing(
+                NoResponse::Tls | NoResponse::NoCredentials | NoResponse::CredentialsLater(_),
+            ) => Self::Answers,
         }
     }
 }

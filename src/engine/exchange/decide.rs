@@ -161,6 +161,9 @@ pub fn decide(attempt: Attempt, came: &Came, leeway: Leeway) -> Action {
             let refusal = Refusal::new(nothing_in_words(*nothing));
             match nothing {
                 NoResponse::NoCredentials => Action::Stop(Stop::Credentials, refusal),
+                NoResponse::CredentialsLater(wait) => {
+                    throttled(attempt, *wait, None, leeway, &refusal)
+                }
                 NoResponse::Tls => Action::Stop(Stop::Unusable, refusal),
                 // Certainly not applied, so even what must not be repeated may be sent.
                 NoResponse::NotSent => again(
@@ -186,6 +189,7 @@ pub(in crate::engine) fn nothing_in_words(nothing: NoResponse) -> &'static str {
         NoResponse::NoCredentials => {
             "no access token could be obtained; check user name and password"
         }
+        NoResponse::CredentialsLater(_) => "no access token is given for now",
         NoResponse::Tls => {
             "no secure connection could be made; check `base_url` and the host's certificate"
         }
@@ -249,8 +253,13 @@ fn throttled(
         let usual = usual.unwrap_or(PAUSE).saturating_mul(doubling);
         usual.min(PAUSE_CAP)
     });
-    // Jitter only upwards: asked waits are never undercut.
-    let jitter = Duration::from_secs(1).mul_f64(attempt.share.clamp(0.0, 1.0));
+    // Jitter only upwards: asked waits are never undercut. Where nobody said for
+    // how long, it grows with the pause, so that many clients do not return at once.
+    let most = match wait {
+        Some(_) => Duration::from_secs(1),
+        None => Duration::from_secs(1) + pause / 10,
+    };
+    let jitter = most.mul_f64(attempt.share.clamp(0.0, 1.0));
     let pause = pause.saturating_add(jitter);
     let too_much = if pause > PAUSE_CAP + jitter {
         Some(format!(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::decide::{Came, Leeway};
+use crate::core::NoResponse;
 use crate::provider::Answer;
 
 /// Retries that a lane has in any case.
@@ -53,7 +54,8 @@ impl Trouble {
     /// pause and are all asked to wait were asked once.
     pub(in crate::engine) fn hear(&mut self, came: &Came, left: Instant) {
         match came {
-            Came::Answer(Answer::Throttled { .. }) => {
+            Came::Answer(Answer::Throttled { .. })
+            | Came::Nothing(NoResponse::CredentialsLater(_)) => {
                 if self.asked.is_none_or(|asked| asked <= left) {
                     self.throttles += 1;
                 }

@@ -230,6 +230,11 @@ fn statuses_have_their_default_meaning() {
 fn a_403_is_a_throttle_only_where_it_says_so() {
     let asked = |headers: &[(&str, &str)]| wait_of(answer("spp", 403, headers, "{}"));
     assert_eq!(asked(&[("retry-after", "9")]), Some(Duration::from_secs(9)));
+    // What has passed asks for no time, and is no refusal of the row either.
+    assert_eq!(
+        asked(&[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")]),
+        None
+    );
     let used_up = ("x-ratelimit-remaining", "0");
     assert_eq!(asked(&[used_up]), None);
     assert_eq!(
