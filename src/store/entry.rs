@@ -81,6 +81,13 @@ pub enum Entry {
     },
     /// A row that planning left out, and when that was recorded.
     LeftOut(LeftOut, Timestamp),
+    /// A record in doubt of whose fields in doubt nothing is wanted any more.
+    Moot {
+        /// The lane's name.
+        lane: String,
+        /// The record's key.
+        key: RecordKey,
+    },
     /// Records that were read from a provider.
     Adopt {
         /// The lane's name.
@@ -96,7 +103,7 @@ impl Entry {
         match self {
             Self::Intent(_) => Point::Intend,
             Self::Answer(_) | Self::LeaveAlone { .. } => Point::Answer,
-            Self::Settle(_) | Self::Adopt { .. } => Point::Settle,
+            Self::Settle(_) | Self::Moot { .. } | Self::Adopt { .. } => Point::Settle,
             Self::LeftOut(..) => Point::LeaveOut,
         }
     }
@@ -106,7 +113,7 @@ impl Entry {
         match self {
             Self::Intent(_) => Point::Intended,
             Self::Answer(_) | Self::LeaveAlone { .. } => Point::Answered,
-            Self::Settle(_) | Self::Adopt { .. } => Point::Settled,
+            Self::Settle(_) | Self::Moot { .. } | Self::Adopt { .. } => Point::Settled,
             Self::LeftOut(..) => Point::LeftOut,
         }
     }

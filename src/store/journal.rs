@@ -89,6 +89,10 @@ impl Store {
                 Entry::LeftOut(row, at) => {
                     leave_out(&transaction, run, lane_id(&row.lane)?, row, micros(*at))?;
                 }
+                // What nobody wants to know stays unknown.
+                Entry::Moot { lane, key } => {
+                    acknowledge(&transaction, run, lane_id(lane)?, key, None)?;
+                }
                 Entry::Adopt { lane, records } => {
                     take_over(&transaction, run, lane_id(lane)?, records)?;
                 }

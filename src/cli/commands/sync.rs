@@ -3,6 +3,7 @@
 //! The plan is written to a file and that file is applied: what was shown is
 //! what is sent. Nothing is sent while a guard refuses.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -25,7 +26,7 @@ use crate::cli::reporting::{self, TOOL_VERSION};
 use crate::cli::sending::{Sent, exit_of, make_ready, send};
 use crate::cli::session::Session;
 use crate::cli::signals::Signals;
-use crate::core::{LeftOut, LeftOutReason, PlanLine, Scope};
+use crate::core::{LeftOutReason, PlanLine, Scope};
 use crate::engine::{Lane, LaneEnd, Observer, PlanReader};
 use crate::failpoint::{Point, reach};
 use crate::report::{Part, Report, ReportError, Style, write_text};
@@ -248,8 +249,18 @@ fn is_unwritten(failure: &Failure) -> bool {
 }
 
 /// Rows that planning refused are outcomes too; skipped ones are in the plan.
+/// What is in doubt and in no line of a plan that is carried out and has all
+/// rows is wanted by nobody any more: nothing is asked or sent for it.
 fn record_left_out(store: &mut Store, run: OpenRun, planned: &Planned) -> Result<(), Failure> {
     const GROUP: usize = 256;
+    let mut moot = BTreeSet::new();
+    let is_refused = planned.trailer.refusals().next().is_some();
+    if !is_refused && planned.header.scope == Scope::Whole {
+        for lane in &planned.header.lanes {
+            let keys = store.in_doubt(&lane.lane)?.into_keys();
+            moot.extend(keys.map(|key| (lane.lane.clone(), key)));
+        }
+    }
     let mut file = planned
         .file
         .try_clone()
@@ -259,20 +270,35 @@ fn record_left_out(store: &mut Store, run: OpenRun, planned: &Planned) -> Result
     let mut reader = PlanReader::new(BufReader::new(file));
     let mut entries = Vec::new();
     while let Some(line) = reader.next_line()? {
-        if let PlanLine::LeftOut(
-            left @ LeftOut {
-                reason: LeftOutReason::Invalid,
-                ..
-            },
-        ) = line
-        {
-            entries.push(Entry::LeftOut(left, clock::now()));
+        match line {
+            PlanLine::Update(update) if !moot.is_empty() => {
+                moot.remove(&(update.lane, update.key));
+            }
+            PlanLine::LeftOut(left) => {
+                if let Some(key) = &left.key {
+                    moot.remove(&(left.lane.clone(), key.clone()));
+                }
+                if left.reason == LeftOutReason::Invalid {
+                    entries.push(Entry::LeftOut(left, clock::now()));
+                }
+            }
+            _ => {}
         }
         if entries.len() == GROUP {
             store.record(run, &entries)?;
             entries.clear();
         }
     }
+    if !moot.is_empty() {
+        info!(
+            records = moot.len(),
+            "Updates in doubt are of no more concern: the file says nothing about their fields."
+        );
+    }
+    entries.extend(
+        moot.into_iter()
+            .map(|(lane, key)| Entry::Moot { lane, key }),
+    );
     if !entries.is_empty() {
         store.record(run, &entries)?;
     }

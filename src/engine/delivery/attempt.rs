@@ -26,9 +26,13 @@ impl<T: Transport> Worker<T> {
         &self,
         journey: &mut Journey,
     ) -> Result<Step, LaneStopped> {
-        let readable = self.lane().provider.manifest.read.is_some();
-        let doubtful = journey.is_in_doubt() && readable;
-        let record = if journey.update.draft.read.is_empty() && !doubtful {
+        let manifest = &self.lane().provider.manifest;
+        let (readable, repeatable) = (manifest.read.is_some(), manifest.update.repeatable);
+        let doubtful = journey.is_in_doubt();
+        if doubtful && !readable && !repeatable {
+            return self.unresolved(journey).await;
+        }
+        let record = if journey.update.draft.read.is_empty() && !(doubtful && readable) {
             None
         } else {
             match self.read(journey).await? {
@@ -61,6 +65,17 @@ impl<T: Transport> Worker<T> {
             }
             other => Ok(other),
         }
+    }
+
+    /// Nobody can tell whether an update of an earlier run was applied, and it
+    /// must not be sent twice.
+    async fn unresolved(&self, journey: &Journey) -> Result<Step, LaneStopped> {
+        let mut settlement = self.settlement(journey, Outcome::InDoubt);
+        settlement.code = Some("E_IN_DOUBT".to_owned());
+        let why = "an earlier update may have been applied; the provider has no way to read the record, and its updates must not be repeated: look there yourself";
+        settlement.message = Some(why.to_owned());
+        self.record(settlement).await?;
+        Ok(Step::Ended)
     }
 
     /// The fresh record, or the step that its absence leads to.
@@ -222,7 +237,7 @@ impl<T: Transport> Worker<T> {
             "the provider's answer shows another record than was sent; check the settings of the lane",
         );
         let why = problem.message.clone();
-        let stopped = self.exchanger.stop(Stopped::Provider(Stop::Unusable, why));
+        self.exchanger.stop(Stopped::Provider(Stop::Unusable, why));
         let mut settlement = self.settlement(journey, Outcome::InDoubt);
         settlement.code = Some(problem.code.to_string());
         settlement.message = Some(problem.message.clone());
@@ -231,8 +246,10 @@ impl<T: Transport> Worker<T> {
             result: AttemptResult::InDoubt,
             ..answer.clone()
         });
+        // The row has come to its outcome, so it does not hear of the lane's end:
+        // it would be recorded once more.
         self.record(settlement).await?;
-        Err(stopped)
+        Ok(Some(Step::Ended))
     }
 
     /// What is known now goes into the snapshot with the outcome.

@@ -134,8 +134,10 @@ impl<T: Transport> Worker<T> {
                 continue;
             }
             journey.last_chance = true;
-            let (_, ended) = self.travel(journey).await;
-            if ended.is_err() {
+            let (journey, ended) = self.travel(journey).await;
+            if ended.is_err() && journey.tries.unanswered {
+                self.leave(&journey).await;
+            } else if ended.is_err() {
                 // The lane ended under it: what it came to before holds.
                 self.record(*settlement).await?;
             }

@@ -136,7 +136,7 @@ impl<T: Transport> Worker<T> {
 
     /// The lane ended under a row. Where nobody knows what became of its write,
     /// that is its outcome; else it stays planned.
-    async fn leave(&self, journey: &Journey) {
+    pub(in crate::engine) async fn leave(&self, journey: &Journey) {
         if journey.tries.unanswered {
             let mut settlement = self.settlement(journey, Outcome::InDoubt);
             settlement.code = Some(code_of(Outcome::InDoubt, None).to_owned());

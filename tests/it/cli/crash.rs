@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::server::Answer;
 use crate::support::workdir::{
-    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, counts, expected, record_id,
+    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, config, counts, expected, record_id,
 };
 
 /// A server that holds the n-th request open for ever and says so.
@@ -204,4 +204,87 @@ fn a_plan_can_be_made_while_a_run_is_under_way_and_after_it_was_killed() {
     assert_eq!(counts(&report)["planned"], 2);
     assert_eq!(print(), before);
     assert_eq!(remote.count(), 2);
+}
+
+#[test]
+fn what_is_in_doubt_and_wanted_by_nobody_any_more_is_let_go() {
+    let in_doubt = |workdir: &Workdir| {
+        let status = workdir.expect(0, &["status", "--format", "json"]).json();
+        status["states"][0]["providers"]["complycube"]["in_doubt"]
+            .as_u64()
+            .unwrap()
+    };
+    // The cells of its fields are blank by now, or its row is gone.
+    for rest in [
+        "2,bb,,,\n3,cc,cyd@example.com,2020-01-03,Cyd\n",
+        "3,cc,,,\n",
+    ] {
+        let (remote, workdir) = killed_at(2);
+        assert_eq!(in_doubt(&workdir), 1);
+        let rows = "no,cc_id,email,joined,first\n1,aa,ann@example.com,2020-01-01,Ann\n";
+        workdir.write("clients.csv", [rows, rest].concat());
+        workdir.edit(
+            "clientsync.toml",
+            "[state]",
+            "[guards]\nmax_row_drop = \"off\"\n[state]",
+        );
+        // A part of the file says nothing of the rest.
+        workdir.expect(0, &["sync", "--only", "1"]);
+        assert_eq!(in_doubt(&workdir), 1);
+        let before = remote.count();
+        workdir.expect(0, &["sync"]);
+        assert_eq!(in_doubt(&workdir), 0, "{rest}");
+        let asked = remote.hits().split_off(before);
+        assert!(asked.iter().all(|hit| record_id(hit) == "cc"), "{asked:?}");
+        // The fields are unknown: whoever wants them again sends them.
+        workdir.write("clients.csv", ROWS);
+        let report = workdir.report(0, &["sync"]);
+        assert_eq!(counts(&report).get("in_doubt"), None);
+        assert!(remote.hits().iter().any(|hit| record_id(hit) == "bb"));
+        workdir.expect(0, &["plan", "--expect-no-changes"]);
+    }
+}
+
+#[test]
+fn an_update_that_must_not_be_repeated_and_cannot_be_looked_into_stays_in_doubt() {
+    let (remote, holds) = hanging(1);
+    let workdir = Workdir::new();
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/samples/custom-provider/providers/harbour/"
+    );
+    let sample = |file: &str| std::fs::read_to_string(format!("{sample}{file}")).unwrap();
+    let manifest = sample("provider.toml");
+    let (head, tail) = manifest.split_once("[read]").unwrap();
+    let (_, tail) = tail.split_once("[response]").unwrap();
+    let manifest = format!("{head}[response]{tail}")
+        .replace("repeatable = true", "repeatable = false")
+        .replace("whole      = [\"/address\"]", "");
+    workdir.write("own/harbour/provider.toml", manifest);
+    workdir.write(
+        "own/harbour/contract.schema.json",
+        sample("contract.schema.json"),
+    );
+    let text = config(&remote.url(), "name = \"name\"")
+        .replace("complycube", "harbour")
+        .replace("settings = { ", "settings = { club = \"north\", ");
+    workdir.write(
+        "clientsync.toml",
+        format!("{text}[run]\nproviders_dir = \"own\"\n"),
+    );
+    workdir.write("clients.csv", "no,cc_id,name\n1,M-1,Ann\n2,M-2,Bob\n");
+    let mut child = workdir.start(&["sync"]);
+    holds.recv_timeout(Duration::from_secs(60)).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for updated in [1, 0] {
+        let report = workdir.report(3, &["sync"]);
+        let lane = &report["providers"]["harbour"];
+        assert_eq!(
+            (&lane["in_doubt"], &lane["updated"]),
+            (&1.into(), &updated.into())
+        );
+    }
+    let asked: Vec<String> = remote.hits().iter().map(record_id).collect();
+    assert_eq!(asked, ["M-1", "M-2"], "it was sent once, and never again");
 }

@@ -174,6 +174,37 @@ async fn wrong_credentials_are_seen_by_as_many_requests_as_are_open_and_no_more(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_last_chance_that_shows_another_record_is_recorded_once_as_in_doubt() {
+    let folder = Folder::new(&["crm"], 5, FAST);
+    let failed = AtomicUsize::new(0);
+    let transport = Scripted::new(move |_, request| {
+        if !request.url.ends_with("/r3") {
+            return status(200);
+        }
+        match failed.fetch_add(1, Ordering::SeqCst) {
+            0..4 => status(503),
+            _ => Play::Answer(200, r#"{"id":"someone"}"#, Vec::new(), Duration::ZERO),
+        }
+    });
+    let ends = folder.sync("run-1", vec![transport.clone()]).await;
+    let counts = &ends["crm"].counts;
+    assert_eq!(
+        (counts.updated, counts.in_doubt, counts.failed),
+        (4, 1, 0),
+        "{counts:?}"
+    );
+    assert_eq!(transport.seen().len(), 4 + 4 + 1);
+    let mut codes = Vec::new();
+    let each = |row: OutcomeRow| -> Result<(), StoreError> {
+        codes.extend(row.code);
+        Ok(())
+    };
+    let store = Store::open(&folder.state()).unwrap();
+    store.outcomes("run-1", each).unwrap();
+    assert_eq!(codes, ["E_ID_MISMATCH"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_shows_another_record_ends_the_lane() {
     let folder = Folder::new(&["crm"], 50, FAST);
     let transport = Scripted::new(|number, _| match number {
