@@ -20,9 +20,14 @@ const GROUP: usize = 256;
 /// How many requests may wait for the recorder: a slow disk slows the senders.
 const QUEUE: usize = 512;
 
-/// How often a commit that failed for want of space is tried again, and after
-/// which time. Nobody empties the disks that tests fill, so they wait less.
-const TRIES: u32 = if cfg!(debug_assertions) { 4 } else { 60 };
+/// For how long a commit that failed for a cause that may pass is tried again,
+/// and after which time. Nobody empties the disks that tests fill, so they wait
+/// less.
+const PATIENCE: Duration = if cfg!(debug_assertions) {
+    Duration::from_millis(200)
+} else {
+    Duration::from_secs(30)
+};
 const BETWEEN: Duration = if cfg!(debug_assertions) {
     Duration::from_millis(50)
 } else {
@@ -175,19 +180,22 @@ fn patiently(
     mut attempt: impl FnMut() -> Result<(), StoreError>,
     mut wait: impl FnMut(),
 ) -> Result<(), StoreError> {
-    let first = match attempt() {
-        Err(error) if error.may_pass() => error,
-        done => return done,
-    };
-    for _ in 0..TRIES {
-        wait();
-        match attempt() {
-            Ok(()) => return Ok(()),
-            Err(error) if error.may_pass() => {}
-            Err(_) => break,
+    let mut left = PATIENCE;
+    let mut first = None;
+    loop {
+        let Err(error) = attempt() else {
+            return Ok(());
+        };
+        // What does not pass takes all the patience there is.
+        let waited = error.waited().unwrap_or(left);
+        let counts = first.take().unwrap_or(error);
+        left = left.saturating_sub(waited + BETWEEN);
+        if left.is_zero() {
+            return Err(counts);
         }
+        first = Some(counts);
+        wait();
     }
-    Err(first)
 }
 
 impl Recording {
@@ -275,7 +283,10 @@ mod tests {
         assert!(matches!(tried(3, || Ok(())), (Ok(()), 3)));
         let (ended, waits) = tried(u32::MAX, || Ok(()));
         assert!(matches!(ended, Err(StoreError::Full)));
-        assert_eq!(waits, TRIES);
+        assert_eq!(BETWEEN * (waits + 1), PATIENCE);
+        // SQLite has waited for another program itself, each time.
+        let busy = patiently(|| Err(StoreError::Busy), || ());
+        assert!(matches!(busy, Err(StoreError::Busy)));
         let bug = || Err(StoreError::Journal("no"));
         assert!(matches!(tried(0, bug), (Err(StoreError::Journal(_)), 0)));
         assert!(matches!(tried(1, bug), (Err(StoreError::Full), 1)));

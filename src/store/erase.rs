@@ -15,7 +15,8 @@ use crate::core::{Acknowledged, RecordKey};
 
 /// The runs that began before ?1 and may go: those with an open attempt stay.
 const OLD: &str = "SELECT rid FROM run WHERE started < ?1
-    AND NOT EXISTS (SELECT 1 FROM attempt WHERE run_rid = run.rid AND open = 1)";
+    AND NOT EXISTS (SELECT 1 FROM attempt
+                    WHERE run_rid = run.rid AND (open = 1 OR attempt.started >= ?1))";
 
 /// The last good run, whose row the guards compare with.
 const LAST_GOOD: &str = "SELECT max(rid) FROM run

@@ -3,11 +3,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
 use super::lock::Holder;
+use super::open::BUSY;
 
 /// Why the state cannot be used. The command line maps each variant to an exit
 /// code.
@@ -107,11 +109,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether somebody may put it right while a run goes on: a disk can be
-    /// freed, a lock let go.
+    /// How long was waited for a cause that somebody may put right while a run
+    /// goes on: a disk can be freed, a lock let go. `None` for any other cause.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Full | Self::Busy)
+    pub fn waited(&self) -> Option<Duration> {
+        match self {
+            Self::Full => Some(Duration::ZERO),
+            Self::Busy => Some(BUSY),
+            _ => None,
+        }
     }
 
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {

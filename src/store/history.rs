@@ -83,8 +83,9 @@ pub struct AttemptRow {
 }
 
 /// How long after its intent a request may still be answered, in microseconds:
-/// the longest pause that a run waits out, and an attempt's timeout, with room.
-const LONGEST_EXCHANGE: i64 = 600_000_000;
+/// all pauses that a run waits out, all that the breaker waits, and an attempt's
+/// timeout, with room.
+const LONGEST_EXCHANGE: i64 = 3_600_000_000;
 
 /// Which requests of the ledger count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::files;
 use crate::failpoint::{Point, reach};
 
 /// How often the system's list of locks is looked at before a lock counts as
-/// free.
+/// free, and the file before the name in it counts.
 const LOOKS: u32 = 5;
 
 /// How long to wait between two tries.
@@ -29,6 +29,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The most that is read of a lock file: what we write is far shorter.
 const LONGEST: u64 = 4096;
+const LONGEST_TEXT: usize = 4096;
+
+/// How long a lock file is, with blanks where less is to be said.
+const LENGTH: usize = 512;
 
 /// The lock of a state, held until it is dropped or the process ends.
 #[derive(Debug)]
@@ -93,7 +97,7 @@ impl Lock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(StoreError::Locked {
-                        holder: read(&mut file).holder,
+                        holder: settled_holder(&mut file),
                     });
                 }
                 Err(TryLockError::Error(error)) => return Err(StoreError::io(&path)(error)),
@@ -171,6 +175,22 @@ impl Drop for Lock {
     }
 }
 
+/// Who holds a lock that is held. Its holder may not have written its name yet,
+/// and then the file names the one before, or nobody: a name counts when it
+/// stands for a moment.
+fn settled_holder(file: &mut File) -> Option<Holder> {
+    let mut before = read(file).holder;
+    for _ in 0..LOOKS {
+        std::thread::sleep(PAUSE);
+        let now = read(file).holder;
+        if now.is_some() && now == before {
+            break;
+        }
+        before = now;
+    }
+    before
+}
+
 /// What the file says; nothing where it cannot be understood.
 fn read(file: &mut File) -> Content {
     let mut text = String::new();
@@ -183,11 +203,16 @@ fn read(file: &mut File) -> Content {
         .unwrap_or_default()
 }
 
-fn write(mut file: &File, content: &Content) -> std::io::Result<()> {
-    let text = serde_json::to_string(content)?;
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(text.as_bytes())?;
+/// Writes the content over the one before, in one piece and never shorter: a
+/// process that is killed meanwhile must not leave a file that says nothing.
+fn write(file: &File, content: &Content) -> std::io::Result<()> {
+    let mut text = serde_json::to_string(content)?;
+    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let blanks = LENGTH
+        .max(there.min(LONGEST_TEXT))
+        .saturating_sub(text.len());
+    text.extend(std::iter::repeat_n(' ', blanks));
+    file.write_all_at(text.as_bytes(), 0)?;
     file.sync_data()
 }
 

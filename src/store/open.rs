@@ -22,7 +22,7 @@ pub(super) const APPLICATION_ID: i32 = 0x636c_7379;
 const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("migrations/0001_init.sql"))];
 
 /// How long `SQLite` waits for another program that holds the database.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Statements kept prepared; the journal alone uses about a dozen.
 const STATEMENTS: usize = 64;

@@ -161,12 +161,12 @@ impl Adopting<'_> {
             .map(|(name, end)| (name.clone(), end.counts.clone()))
             .collect();
         let whole = self.header.scope == Scope::Whole && !self.is_refused();
-        for lane in lanes.iter().filter(|_| whole) {
-            let end = ends.get(&lane.name);
-            if end.is_none_or(|end| end.stopped.is_none()) {
-                super::sync::remember(&mut store, lane)?;
-            }
-        }
+        let finished = |lane: &&Lane| ends.get(&lane.name).is_none_or(|end| end.stopped.is_none());
+        let remembered = lanes
+            .iter()
+            .filter(finished)
+            .filter(|_| whole)
+            .try_for_each(|lane| super::sync::remember(&mut store, lane));
         let (trailer, file) = writer.finish(Trailer {
             source_sha256: hex(&self.opened.survey.sha256),
             source_rows: self.opened.survey.rows,
@@ -203,13 +203,15 @@ impl Adopting<'_> {
             name: code.name().to_owned(),
         };
         let lanes = counts;
-        store.end(run, &RunEnd { exit, at, lanes })?;
+        // The report is shown also where the state does not take the end.
+        let ended = remembered.and_then(|()| Ok(store.end(run, &RunEnd { exit, at, lanes })?));
         let story = Story {
             plan: &planned.file,
             outcomes: None,
         };
         story.collect(&mut report)?;
         show(&story, &report, look, files, Told::All)?;
+        ended?;
         super::retention::forget_old(self.session, &mut store, clock::now())?;
         Ok(code)
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::{MARGIN, window};
 use crate::provider::{Limits, Window};
@@ -15,6 +16,8 @@ use crate::store::{Counted, Store, StoreError};
 pub struct Ledger {
     /// When the run begins.
     pub(super) began: Timestamp,
+    /// The same on the clock that only goes on.
+    pub(super) start: Instant,
     /// For each quota until when they may have arrived, newest first.
     sent: Vec<Vec<Timestamp>>,
 }
@@ -25,6 +28,7 @@ impl Ledger {
     pub fn empty(began: Timestamp) -> Self {
         Self {
             began,
+            start: Instant::now(),
             sent: Vec::new(),
         }
     }
@@ -36,6 +40,7 @@ impl Ledger {
         limits: &Limits,
         began: Timestamp,
     ) -> Result<Self, StoreError> {
+        let start = Instant::now();
         let sent = limits.quota.iter().map(|quota| {
             let since = match quota.per {
                 Window::Day => window::midnight(window::day_of(began)),
@@ -53,6 +58,7 @@ impl Ledger {
         });
         Ok(Self {
             began,
+            start,
             sent: sent.collect::<Result<_, _>>()?,
         })
     }

@@ -198,7 +198,7 @@ impl Pacer {
     #[must_use]
     pub fn new(limits: &Limits, tps_limit: Option<f64>, ledger: &Ledger) -> Self {
         let clock = TokioClock {
-            start: Instant::now(),
+            start: ledger.start,
         };
         let mut paces = Vec::new();
         let mut counts = Counts::default();
