@@ -96,6 +96,8 @@ fn until(date: Timestamp, clock: Timestamp) -> Option<Duration> {
     (wait > Duration::ZERO).then_some(wait)
 }
 
+/// A date of HTTP; one beyond the last time there is counts as that.
 pub(super) fn http_date(value: &str) -> Option<Timestamp> {
-    Timestamp::try_from(httpdate::parse_http_date(value.trim()).ok()?).ok()
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
+    Some(Timestamp::try_from(date).unwrap_or(Timestamp::MAX))
 }

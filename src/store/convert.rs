@@ -40,8 +40,11 @@ pub(super) fn count(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::corrupt("a count is negative"))
 }
 
+/// A time as it is stored; the last second of all times counts as its beginning,
+/// which is the latest that can be read back.
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
+        .min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 pub(super) fn timestamp(micros: i64) -> Result<Timestamp, StoreError> {
@@ -98,4 +101,17 @@ pub(super) fn optional_count(row: &Row<'_>, column: &str) -> Result<Option<u64>,
 /// Reads a nullable key.
 pub(super) fn optional_key(row: &Row<'_>) -> Result<Option<RecordKey>, StoreError> {
     Ok(row.get::<_, Option<String>>("key")?.map(|text| key(&text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_that_is_written_is_read_back() {
+        for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+            let back = timestamp(micros(at)).unwrap();
+            assert!(at.duration_since(back).as_secs() == 0, "{at} {back}");
+        }
+    }
 }

@@ -163,6 +163,31 @@ async fn no_wait_that_a_provider_asks_for_is_undercut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_beyond_all_times_leaves_a_state_that_can_be_read() {
+    for wait in [
+        "1795168830000",
+        "99999999999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
+        let mut world = World::new(&["crm"], 6, FAST, 1);
+        let header = vec![("Retry-After".to_owned(), wait.to_owned())];
+        let provider = Provider::new(move |_| Does::Says(429, header.clone()));
+        for _ in 0..2 {
+            let end = world.sync_one(&provider).await;
+            assert!(
+                matches!(end.stopped, Some(Stopped::Provider(Stop::Deferred, _))),
+                "{wait}: {:?}",
+                end.stopped
+            );
+            let kept = world.store().blocked_until("crm").unwrap().unwrap();
+            let far: Timestamp = "9000-01-01T00:00:00Z".parse().unwrap();
+            assert!(kept > far, "{wait}: {kept}");
+        }
+        assert!(provider.requests() <= 4, "the second run asks nobody");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_that_nobody_can_read_is_warned_of() {
     let mut world = World::new(&["crm"], 3, FAST, 1);
     let provider = Provider::new(|ask| match ask.number {
