@@ -18,7 +18,7 @@ use super::planning::Planned;
 use super::session::Session;
 use super::signals::Signals;
 use crate::engine::{
-    ApplyLane, Lane, LaneEnd, Ledger, Observer, Recorder, Stop, Stopped, Unrecorded, apply,
+    ApplyLane, Lane, LaneEnd, Ledger, Observer, Past, Recorder, Stop, Stopped, Unrecorded, apply,
 };
 use crate::http::LaneTransport;
 use crate::store::{OpenRun, Store};
@@ -75,7 +75,7 @@ pub(super) fn make_ready(
             ledger: ledger(Some(store), lane)?,
             bounds: session.bounds(Some(RUN_TIME), store.blocked_until(&lane.name)?),
             counts: counts(lane),
-            in_doubt: store.in_doubt(&lane.name)?.into_keys().collect(),
+            past: Past::read(store, &lane.name)?,
             plan: Box::new(move || Ok(Box::new(BufReader::new(File::open(&path)?)))),
         });
     }

@@ -8,6 +8,7 @@ mod ends;
 mod event;
 mod exchange;
 mod lane;
+mod past;
 mod planning;
 mod problems;
 mod reading;
@@ -23,6 +24,7 @@ pub use exchange::decide::{ATTEMPTS, Action, Attempt, Came, Leeway, Stop, applie
 pub use exchange::exchanger::Clock;
 pub use exchange::pacer::{DayUsedUp, Ending, Ledger, MARGIN, Pacer, Turn};
 pub use lane::{Digests, IdColumn, Keeping, Lane, Matching};
+pub use past::Past;
 pub use planning::declare::{Takers, declare};
 pub use planning::estimate::estimate;
 pub use planning::guards::{Guards, Limit, Rows, judge_rows};

@@ -1,12 +1,13 @@
 //! Outcomes and attempts as they are read back, and the ledger of requests.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::convert::{
-    count, duration, from_json, int, micros, optional_count, optional_key, outcome, timestamp,
+    count, duration, from_json, int, key, micros, optional_count, optional_key, outcome, timestamp,
 };
 use super::entry::AttemptResult;
 use super::{Store, StoreError};
@@ -125,6 +126,21 @@ impl Store {
             run_id,
             |row| each(read_in_doubt(row)?),
         )
+    }
+
+    /// The records whose last update the provider rejected.
+    pub fn rejected(&self, lane: &str) -> Result<BTreeSet<RecordKey>, StoreError> {
+        let Some(lane_id) = self.lanes.get(lane) else {
+            return Ok(BTreeSet::new());
+        };
+        // SQLite gives the columns beside `max` from the row that has it.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key, outcome, max(rid) FROM outcome
+             WHERE lane_id = ?1 AND settles = 1 AND key IS NOT NULL
+             GROUP BY key HAVING outcome = 'rejected'",
+        )?;
+        let rows = statement.query_map([lane_id], |row| row.get::<_, String>(0))?;
+        rows.map(|text| Ok(key(&text?))).collect()
     }
 
     /// What became of one row of a run; `None` while nothing is recorded of it.

@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clientsync::core::{Exchange, LaneCounts, NoResponse, RecordKey, Request, Response, Scope};
+use clientsync::core::{Exchange, LaneCounts, NoResponse, Request, Response, Scope};
 use clientsync::engine::{
-    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Ledger, OpenPlan, Renewal, Silent,
-    Stop, Stopped, Transport, apply,
+    ApplyLane, Bounds, Clock, Generation, Interrupt, LaneEnd, Ledger, OpenPlan, Past, Renewal,
+    Silent, Stop, Stopped, Transport, apply,
 };
 use clientsync::store::{RunStart, Store};
 use jiff::Timestamp;
@@ -204,12 +204,12 @@ impl Folder {
         let setup = Setup::read(&self.config, self.directory.path()).unwrap();
         setup.bind(&mut store);
         let plan = setup.plan(&store);
-        let in_doubt: BTreeMap<String, BTreeSet<RecordKey>> = setup
+        let past: BTreeMap<String, Past> = setup
             .lanes
             .iter()
             .map(|lane| {
-                let keys = store.in_doubt(&lane.name).unwrap().into_keys().collect();
-                (lane.name.clone(), keys)
+                let past = Past::read(&store, &lane.name).unwrap();
+                (lane.name.clone(), past)
             })
             .collect();
         let not_before: BTreeMap<String, Option<Timestamp>> = setup
@@ -232,7 +232,7 @@ impl Folder {
                     not_before: not_before[&lane.name],
                     ..self.bounds
                 },
-                in_doubt: in_doubt[&lane.name].clone(),
+                past: past[&lane.name].clone(),
                 plan: opens(&plan.bytes),
                 lane: Arc::new(lane),
             });
@@ -403,19 +403,23 @@ async fn a_wait_longer_than_a_run_waits_defers_the_lane() {
 
 #[tokio::test(start_paused = true)]
 async fn a_day_that_is_used_up_defers_the_lane() {
-    let limits = "quota = [{ calls = 1000, per = \"second\" }, { calls = 6, per = \"day\", writes_only = true }], concurrency = 1";
-    let folder = Folder::new(&["crm"], 20, limits);
-    let transport = Scripted::new(|_, _| status(200));
-    let ends = folder.sync("run-1", vec![transport.clone()]).await;
-    assert_eq!(
-        (ends["crm"].counts.updated, ends["crm"].counts.planned),
-        (6, 14)
-    );
-    assert!(matches!(
-        ends["crm"].stopped,
-        Some(Stopped::Provider(Stop::Deferred, _))
-    ));
-    assert_eq!(transport.seen().len(), 6);
+    for concurrency in [1, 4, 8] {
+        let limits = format!(
+            "quota = [{{ calls = 1000, per = \"second\" }}, {{ calls = 6, per = \"day\", writes_only = true }}], concurrency = {concurrency}"
+        );
+        let folder = Folder::new(&["crm"], 20, &limits);
+        let transport = Scripted::new(|_, _| status(200));
+        let ends = folder.sync("run-1", vec![transport.clone()]).await;
+        assert_eq!(
+            (ends["crm"].counts.updated, ends["crm"].counts.planned),
+            (6, 14)
+        );
+        assert!(matches!(
+            ends["crm"].stopped,
+            Some(Stopped::Provider(Stop::Deferred, _))
+        ));
+        assert_eq!(transport.seen().len(), 6, "all of the quota is used");
+    }
 }
 
 #[tokio::test(start_paused = true)]

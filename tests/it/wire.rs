@@ -11,7 +11,7 @@ mod placio;
 mod spp;
 mod weel;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clientsync::core::{LaneCounts, Outcome, Scope};
 use clientsync::engine::{
-    ApplyLane, Bounds, Clock, Interrupt, LaneEnd, Ledger, Recorder, Silent, Stop, Stopped, apply,
+    ApplyLane, Bounds, Clock, Interrupt, LaneEnd, Ledger, Past, Recorder, Silent, Stop, Stopped,
+    apply,
 };
 use clientsync::store::{OutcomeRow, RunStart, Store, StoreError};
 use jiff::Timestamp;
@@ -87,7 +88,7 @@ impl Folder {
             ledger: Ledger::empty(Timestamp::UNIX_EPOCH),
             bounds: Bounds::default(),
             counts,
-            in_doubt: BTreeSet::new(),
+            past: Past::default(),
             plan: Box::new(move || Ok(Box::new(Cursor::new(plan.bytes.clone())))),
         }];
         let clock = Clock {

@@ -3,7 +3,7 @@
 //! It recomputes nothing of the plan. Each lane has its own pace, its own
 //! transport and its own end; a lane that stops never slows another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
@@ -11,13 +11,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::worker::Worker;
-use crate::core::{LaneCounts, PlannedUpdate, RecordKey};
+use crate::core::{LaneCounts, PlannedUpdate};
 use crate::engine::ends::{LaneEnd, Stopped};
 use crate::engine::event::{Event, Observer, Work};
 use crate::engine::exchange::bounds::Bounds;
 use crate::engine::exchange::exchanger::{Clock, Means};
 use crate::engine::exchange::pacer::{Ledger, Pacer};
 use crate::engine::lane::Lane;
+use crate::engine::past::{Earlier, ORDER, Past};
 use crate::engine::planning::plan_file::{PlanFileError, PlanReader, open_update};
 use crate::engine::recorder::Recorder;
 use crate::engine::transport::Transport;
@@ -36,8 +37,8 @@ pub struct ApplyLane<T> {
     pub bounds: Bounds,
     /// The counts of the plan.
     pub counts: LaneCounts,
-    /// The keys that an earlier run left in doubt: their rows come first.
-    pub in_doubt: BTreeSet<RecordKey>,
+    /// What earlier runs made of its rows.
+    pub past: Past,
     /// Opens the plan file from its beginning.
     pub plan: OpenPlan,
 }
@@ -146,14 +147,12 @@ async fn run_lane<T: Transport + 'static>(
         }
     });
     // One key never has two requests open: it has one row, and that is in one
-    // of the two passes.
-    let in_doubt = &lane.in_doubt;
-    let is_in_doubt = |update: &PlannedUpdate| in_doubt.contains(&update.key);
-    if !in_doubt.is_empty() {
-        settle_rows(&worker, &permits, &lane.plan, true, &is_in_doubt).await;
+    // of the passes.
+    for earlier in ORDER {
+        if lane.past.may_have(earlier) {
+            settle_rows(&worker, &permits, &lane.plan, &lane.past, earlier).await;
+        }
     }
-    let others = |update: &PlannedUpdate| !is_in_doubt(update);
-    settle_rows(&worker, &permits, &lane.plan, false, &others).await;
     worker.finish().await;
     listening.abort();
     let end = worker.end();
@@ -164,14 +163,14 @@ async fn run_lane<T: Transport + 'static>(
     end
 }
 
-/// Settles the rows of the plan that are meant, as many side by side as there
-/// are permits.
+/// Settles the rows of the plan that have this past, as many side by side as
+/// there are permits.
 async fn settle_rows<T: Transport + 'static>(
     worker: &Arc<Worker<T>>,
     permits: &Arc<Semaphore>,
     plan: &OpenPlan,
-    doubted: bool,
-    meant: &(dyn Fn(&PlannedUpdate) -> bool + Sync),
+    past: &Past,
+    earlier: Earlier,
 ) {
     let mut plan = match plan() {
         Ok(bytes) => PlanReader::new(bytes),
@@ -182,11 +181,11 @@ async fn settle_rows<T: Transport + 'static>(
         let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
             break;
         };
-        match next_update(&mut plan, worker, meant) {
+        match next_update(&mut plan, worker, past, earlier) {
             Ok(Some(update)) => {
                 let worker = Arc::clone(worker);
                 rows.spawn(async move {
-                    worker.settle(update, doubted).await;
+                    worker.settle(update, earlier).await;
                     drop(permit);
                 });
             }
@@ -215,11 +214,12 @@ fn resume(ended: Result<(), tokio::task::JoinError>) {
 fn next_update<T: Transport>(
     plan: &mut PlanReader<PlanBytes>,
     worker: &Worker<T>,
-    meant: &(dyn Fn(&PlannedUpdate) -> bool + Sync),
+    past: &Past,
+    earlier: Earlier,
 ) -> Result<Option<PlannedUpdate>, PlanFileError> {
     let lane = worker.lane();
     while let Some(mut update) = plan.next_update(&lane.name)? {
-        if !meant(&update) {
+        if past.of(&update.key) != earlier {
             continue;
         }
         if let Some(key) = &lane.keeping.key {

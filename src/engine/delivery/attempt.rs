@@ -11,6 +11,7 @@ use crate::core::{
 use crate::engine::ends::{LaneStopped, Stopped};
 use crate::engine::exchange::decide::Stop;
 use crate::engine::exchange::journey::Journey;
+use crate::engine::past::Earlier;
 use crate::engine::transport::Transport;
 use crate::provider::Asked;
 use crate::store::{Answer, AttemptResult, Settlement, SnapshotWrite};
@@ -178,7 +179,7 @@ impl<T: Transport> Worker<T> {
     async fn already_so(&self, journey: &Journey, settled: &Settled) -> Result<(), LaneStopped> {
         let note = if journey.tries.in_doubt {
             Some("an earlier attempt of this run had been applied")
-        } else if journey.doubted {
+        } else if journey.earlier == Earlier::InDoubt {
             Some("an update of an earlier run had been applied")
         } else {
             None
@@ -203,7 +204,7 @@ impl<T: Transport> Worker<T> {
         let mut settlement = self.settlement(journey, Outcome::Updated);
         let note = if journey.tries.in_doubt {
             Some("an earlier attempt of this run was in doubt")
-        } else if journey.doubted {
+        } else if journey.earlier == Earlier::InDoubt {
             Some("it was in doubt since an earlier run")
         } else {
             None

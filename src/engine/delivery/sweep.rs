@@ -11,6 +11,7 @@ use crate::engine::ends::{LaneStopped, Stopped};
 use crate::engine::exchange::decide::Stop;
 use crate::engine::exchange::gate::lock;
 use crate::engine::exchange::journey::Journey;
+use crate::engine::past::Earlier;
 use crate::engine::transport::Transport;
 use crate::store::{Entry, Settlement};
 
@@ -62,7 +63,12 @@ impl<T: Transport> Worker<T> {
     pub(in crate::engine) async fn refuse(
         &self,
         mut settlement: Settlement,
+        earlier: Earlier,
     ) -> Result<(), LaneStopped> {
+        if earlier == Earlier::Rejected {
+            // That it is refused again says nothing about the lane.
+            return self.write(settlement).await;
+        }
         let verdict = lock(&self.waiting).tally.refuse(settlement.status);
         if matches!(verdict, Verdict::Record | Verdict::RecordLast(_)) {
             self.write_refused(settlement, verdict).await?;

@@ -16,6 +16,7 @@ use crate::engine::exchange::exchanger::{Exchanger, Means, Question, Reached};
 use crate::engine::exchange::gate::lock;
 use crate::engine::exchange::journey::{Journey, code_of, without_sensitive};
 use crate::engine::lane::Lane;
+use crate::engine::past::Earlier;
 use crate::engine::recorder::{NotRecorded, Recorder};
 use crate::engine::transport::Transport;
 use crate::provider::{Asked, Refusal};
@@ -90,14 +91,13 @@ impl<T: Transport> Worker<T> {
     }
 
     /// Takes one row to its outcome, puts it aside for a last chance, or leaves
-    /// it planned where the lane ends. `doubted` says that an earlier run left
-    /// it in doubt.
-    pub(in crate::engine) async fn settle(&self, update: PlannedUpdate, doubted: bool) {
+    /// it planned where the lane ends.
+    pub(in crate::engine) async fn settle(&self, update: PlannedUpdate, earlier: Earlier) {
         let known = match self.recorder.lookup(&self.lane().name, &update.key).await {
             Ok(known) => known,
             Err(NotRecorded) => return self.stop(Stopped::NotRecorded),
         };
-        let journey = Journey::new(update, known, doubted);
+        let journey = Journey::new(update, known, earlier);
         let (journey, ended) = self.travel(journey).await;
         match ended {
             Ok(Some(settlement)) => self.put_aside(journey, settlement),
@@ -188,7 +188,7 @@ impl<T: Transport> Worker<T> {
         settlement.message = Some(refusal.message);
         if outcome == Outcome::Rejected {
             settlement.answer = Some(answer);
-            self.refuse(settlement).await?;
+            self.refuse(settlement, journey.earlier).await?;
         } else if self.has_last_chance(journey, outcome) {
             self.record_answer(answer).await?;
             return Ok(Step::Aside(Box::new(settlement)));

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::decide::{Action, Came, nothing_in_words};
 use crate::core::{NoResponse, Outcome, PlannedUpdate, Problem, Response, Shown};
+use crate::engine::past::Earlier;
 use crate::provider::{Answer, Asked, Refusal};
 use crate::store::SnapshotRow;
 
@@ -15,8 +16,8 @@ pub(in crate::engine) struct Journey {
     pub(in crate::engine) known: Option<SnapshotRow>,
     pub(in crate::engine) began: Instant,
     pub(in crate::engine) tries: Tries,
-    /// Whether an earlier run left it in doubt.
-    pub(in crate::engine) doubted: bool,
+    /// What an earlier run made of it.
+    pub(in crate::engine) earlier: Earlier,
     /// Whether it still has to be found out what became of the last write.
     pub(in crate::engine) unverified: bool,
     /// Whether this is its last chance: it is not put aside again.
@@ -27,11 +28,11 @@ impl Journey {
     pub(in crate::engine) fn new(
         update: PlannedUpdate,
         known: Option<SnapshotRow>,
-        doubted: bool,
+        earlier: Earlier,
     ) -> Self {
         Self {
-            doubted,
-            unverified: doubted,
+            earlier,
+            unverified: earlier == Earlier::InDoubt,
             last_chance: false,
             update,
             known,

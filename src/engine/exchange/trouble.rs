@@ -68,10 +68,14 @@ impl Trouble {
 
     /// What the lane may still spend, with so much time left.
     pub(in crate::engine) fn leeway(&self, time: Option<Duration>) -> Leeway {
+        // What is left of a pause is waited once, whoever else asks for it.
+        let now = Instant::now();
+        let ends = self.paused_until.unwrap_or(now);
+        let left = ends.saturating_duration_since(now);
         Leeway {
             retries: self.left(),
             throttles: self.throttles,
-            paused: self.paused,
+            paused: self.paused.saturating_sub(left),
             time,
         }
     }
@@ -158,6 +162,10 @@ mod tests {
         assert_eq!(trouble.pause(seconds(4), now), now + seconds(10));
         assert_eq!(trouble.pause(seconds(12), now), now + seconds(12));
         assert_eq!(trouble.waited(), seconds(12));
+        // Another that asks for the same pause asks for nothing more.
+        assert_eq!(trouble.leeway(None).paused, seconds(0));
+        tokio::time::advance(seconds(13)).await;
+        assert_eq!(trouble.leeway(None).paused, seconds(12));
         trouble.pause(seconds(5), now + seconds(100));
         assert_eq!(trouble.waited(), seconds(17));
     }

@@ -1,7 +1,7 @@
 //! Refusals that are everyone's: a wrong workspace, a missing right, a wrong
 //! mapping. No row is marked for what is not its fault.
 
-use super::world::{Does, Provider, World};
+use super::world::{Ask, Does, Provider, World};
 use super::*;
 use clientsync::core::Outcome;
 use clientsync::store::{OutcomeRow, StoreError};
@@ -225,4 +225,53 @@ async fn an_answer_that_shows_another_record_ends_the_lane() {
     assert_eq!(end.counts.in_doubt, 1);
     assert!(transport.seen().len() <= 14);
     assert_eq!(in_doubt(&folder.state()).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_rejected_every_night_keep_no_other_back() {
+    // One row in sixteen, each refused for itself; then the same with rows that
+    // nobody knows, and with rows that may not be written.
+    for status in [422, 404, 403] {
+        let mut world = World::new(&["crm"], 400, FAST, 1);
+        let poisoned = |id: &str| id[1..].parse::<u32>().unwrap() % 16 == 3;
+        let judge = move |ask: &Ask<'_>| {
+            if poisoned(ask.id) {
+                Does::says(status)
+            } else {
+                Does::Works
+            }
+        };
+        let provider = Provider::new(judge);
+        let end = world.sync_one(&provider).await;
+        assert_eq!((end.stopped, end.counts.rejected), (None, 25), "{status}");
+        for night in ["one", "two"] {
+            // A few good rows change, behind most of the others.
+            let text = fs::read_to_string(world.source()).unwrap();
+            let changed = text.lines().map(|line| {
+                let fresh = format!("fresh-{night}");
+                let is_late = line.starts_with("c35") && !line.contains(",r355");
+                let line = if is_late {
+                    line.replace("person", &fresh).replace("fresh-one", &fresh)
+                } else {
+                    line.to_owned()
+                };
+                line + "\n"
+            });
+            let changed: String = changed.collect();
+            fs::write(world.source(), changed).unwrap();
+            let provider = provider.judged(judge);
+            let end = world.sync_one(&provider).await;
+            assert_eq!(end.stopped, None, "{status}");
+            // c35, c350 to c359 but c355, which is rejected like c35.
+            assert_eq!(
+                (end.counts.updated, end.counts.rejected),
+                (9, 25),
+                "{status} {night}: {:?}",
+                end.counts
+            );
+            let log = provider.log();
+            let first_refused = log.iter().position(|l| poisoned(&l.id)).unwrap();
+            assert_eq!(first_refused, 9, "those that were rejected come last");
+        }
+    }
 }

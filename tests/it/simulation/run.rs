@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clientsync::core::{LaneCounts, RecordKey, Scope};
 use clientsync::engine::{
-    ApplyLane, Bounds, Interrupt, Lane, LaneEnd, Ledger, Recorder, Recording, Silent, apply,
+    ApplyLane, Bounds, Interrupt, Lane, LaneEnd, Ledger, Past, Recorder, Recording, Silent, apply,
 };
 use clientsync::provider::Catalog;
 use clientsync::store::{Adopted, OpenRun, RunEnd, RunExit, RunStart, SnapshotWrite, Store};
@@ -320,7 +320,7 @@ impl Site {
                 not_before: store.blocked_until(&lane.name).unwrap(),
             },
             counts: plan.trailer.lanes[&lane.name].clone(),
-            in_doubt: store.in_doubt(&lane.name).unwrap().into_keys().collect(),
+            past: Past::read(store, &lane.name).unwrap(),
             plan: Box::new(move || Ok(Box::new(Cursor::new(bytes.clone())))),
             lane: Arc::new(lane),
         }

@@ -277,7 +277,12 @@ impl Pacer {
         let mut room = counts.room(asked, now);
         if counts.is_day_used_up(asked, self.day(now)) {
             let midnight = self.midnight_after(now);
-            if midnight.saturating_sub(now) > PAUSE_CAP {
+            let is_far = midnight.saturating_sub(now) > PAUSE_CAP;
+            if is_far && counts.is_any_under_way(asked) {
+                // The lane must not end while what was admitted has not left.
+                return Ok(Room::AfterAnEnd);
+            }
+            if is_far {
                 let until = self.time_of_day(midnight);
                 return Err(DayUsedUp { until });
             }
@@ -375,6 +380,11 @@ impl Counts {
     fn is_day_used_up(&mut self, asked: Asked, today: i64) -> bool {
         let mut days = self.days.iter_mut();
         days.any(|day| day.writes_only.counts(asked) && day.is_used_up(today))
+    }
+
+    fn is_any_under_way(&self, asked: Asked) -> bool {
+        let mut days = self.days.iter();
+        days.any(|day| day.writes_only.counts(asked) && day.open > 0)
     }
 
     fn admit(&mut self, asked: Asked, now: Duration, today: i64) {
