@@ -4,11 +4,12 @@
 //! with a fresh read. The snapshot moves only in the transaction that records
 //! the answer.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::sweep::Waiting;
 use crate::core::{
-    FieldPath, Json, LaneCounts, Outcome, PlannedUpdate, Request, Response, SkipReason,
+    FieldPath, Json, LaneCounts, Outcome, PlannedUpdate, RecordKey, Request, Response, SkipReason,
 };
 use crate::engine::ends::{LaneEnd, LaneStopped, Stopped};
 use crate::engine::event::Event;
@@ -29,6 +30,8 @@ pub struct Worker<T> {
     counts: Mutex<LaneCounts>,
     /// Rows whose outcome waits for something.
     pub(in crate::engine) waiting: Mutex<Waiting>,
+    /// Rows whose update was sent and whose outcome could not be recorded.
+    lost: Mutex<BTreeSet<RecordKey>>,
 }
 
 /// What one exchange led to.
@@ -57,6 +60,7 @@ impl<T: Transport> Worker<T> {
             recorder,
             counts: Mutex::new(counts),
             waiting: Mutex::default(),
+            lost: Mutex::default(),
         }
     }
 
@@ -137,7 +141,10 @@ impl<T: Transport> Worker<T> {
     /// The lane ended under a row. Where nobody knows what became of its write,
     /// that is its outcome; else it stays planned.
     pub(in crate::engine) async fn leave(&self, journey: &Journey) {
-        if journey.tries.unanswered {
+        let is_lost = !lock(&self.lost).is_empty();
+        if journey.tries.unanswered && is_lost {
+            self.lose(&journey.update.key);
+        } else if journey.tries.unanswered {
             let mut settlement = self.settlement(journey, Outcome::InDoubt);
             settlement.code = Some(code_of(Outcome::InDoubt, None).to_owned());
             let why = "the lane ended before it was known whether the update was applied";
@@ -242,12 +249,17 @@ impl<T: Transport> Worker<T> {
         self.release().await
     }
 
-    /// Records a row's outcome and counts it.
+    /// Records a row's outcome and counts it. An update whose end cannot be
+    /// recorded is in doubt: the next run knows of its intent alone.
     pub(in crate::engine) async fn write(&self, settlement: Settlement) -> Result<(), LaneStopped> {
         let (key, outcome) = (settlement.key.clone(), settlement.outcome);
-        self.exchanger
-            .record(vec![Entry::Settle(Box::new(settlement))])
-            .await?;
+        let entry = Entry::Settle(Box::new(settlement));
+        if let Err(stopped) = self.exchanger.record(vec![entry]).await {
+            if [Outcome::Updated, Outcome::Rejected, Outcome::InDoubt].contains(&outcome) {
+                self.lose(&key);
+            }
+            return Err(stopped);
+        }
         lock(&self.counts).settle(outcome);
         self.exchanger.observe(Event::Settled {
             lane: self.lane().name.clone(),
@@ -255,6 +267,13 @@ impl<T: Transport> Worker<T> {
             outcome,
         });
         Ok(())
+    }
+
+    /// A row whose outcome is lost is in doubt, once.
+    fn lose(&self, key: &RecordKey) {
+        if lock(&self.lost).insert(key.clone()) {
+            lock(&self.counts).settle(Outcome::InDoubt);
+        }
     }
 
     /// The answer to a good read is recorded before the row goes on.

@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::campaign::{say, times};
 use crate::support::judge::{Judge, rows};
 use crate::support::shell::behind;
@@ -23,7 +25,7 @@ fn sizes() -> impl Iterator<Item = u32> {
 
 #[test]
 fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
-    let mut ends = Vec::new();
+    let (mut ends, mut reports) = (Vec::new(), 0);
     for size in sizes() {
         let judge = Judge::of(2);
         let workdir = judge.workdir(OPEN);
@@ -33,6 +35,15 @@ fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
         let ran = behind(&workdir, &line, &["sync", "--report", "report.json"]);
         assert!([0, 74].contains(&ran.code), "{size} KiB: {ran:#?}");
         ends.push(ran.code);
+        // What the providers accepted is told, recorded or not.
+        if let Ok(report) = serde_json::from_str::<Value>(&told(&workdir)) {
+            let of = |lane: &str, name: &str| report["providers"][lane][name].as_u64().unwrap();
+            let sum = |name: &str| judge.lanes().map(|lane| of(lane, name)).sum();
+            let [updated, in_doubt]: [u64; 2] = ["updated", "in_doubt"].map(sum);
+            let accepted = u64::try_from(judge.writes()).unwrap();
+            assert_eq!(updated + in_doubt, accepted, "{size} KiB: {report:#}");
+            reports += 1;
+        }
         let open = judge.assert_recorded(&workdir.path("state.db"));
         for (lane, clients) in open {
             assert!(clients <= OPEN, "{size} KiB: {lane}: {clients} in doubt");
@@ -47,6 +58,12 @@ fn files_that_may_not_grow_end_the_run_with_74_and_nothing_is_lost() {
         count(&ends, 0)
     ));
     assert!(count(&ends, 74) > 2 && count(&ends, 0) > 0, "{ends:?}");
+    assert!(reports > 10, "{reports}");
+}
+
+/// The report of the last run; nothing where there is none.
+fn told(workdir: &Workdir) -> String {
+    fs::read_to_string(workdir.path("report.json")).unwrap_or_default()
 }
 
 fn count(ends: &[i32], code: i32) -> usize {
