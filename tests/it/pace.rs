@@ -257,7 +257,7 @@ async fn read_all(remote: Remote, limits: Limits, tps_limit: Option<f64>) -> Rea
     let listed = reader.next().await.unwrap();
     let ids = listed.into_iter().map(|found| match found {
         Found::Record { id, .. } => id,
-        Found::Unread { .. } | Found::Nameless => panic!("the list names every record"),
+        Found::Unread { .. } | Found::Nameless { .. } => panic!("the list names every record"),
     });
     let ids: Vec<String> = ids.collect();
     assert_eq!(reader.read_each(ids.clone()).await.len(), ids.len());

@@ -13,8 +13,8 @@ use super::lanes::{Keep, ReadLane, Sharing, read_lanes};
 use super::roster::Roster;
 use super::spool::{Place, Spool};
 use crate::core::{
-    Access, Acknowledged, Before, Desired, Drift, DriftedField, FieldPath, Known, Mapping, Outcome,
-    Policy, Problem, RecordKey, Row, Says, Shown, SkipReason, Visibility,
+    Access, Acknowledged, Before, Desired, Drift, DriftedField, Field, FieldPath, Json, Known,
+    Mapping, Outcome, Policy, Problem, RecordKey, Row, Says, Shown, SkipReason, Visibility,
 };
 use crate::engine::delivery::apply::Interrupt;
 use crate::engine::ends::{LaneEnd, Stopped};
@@ -184,7 +184,7 @@ struct Comparing<'a> {
 
 impl Comparing<'_> {
     /// The fields that differ, and those that cannot be told.
-    fn fields(&self, record: &crate::core::Json) -> (Vec<DriftedField>, Vec<FieldPath>) {
+    fn fields(&self, record: &Json) -> (Vec<DriftedField>, Vec<FieldPath>) {
         let wanted = |path: &FieldPath| self.says(path)?.value();
         let held = self.lane.view(record, &wanted, self.known);
         let mut fields = Vec::new();
@@ -194,7 +194,7 @@ impl Comparing<'_> {
                 ambiguous.push(path);
                 continue;
             };
-            if self.differs(mapping, &now) {
+            if self.differs(mapping, &now, record) {
                 fields.push(self.field(mapping, now));
             }
         }
@@ -210,7 +210,7 @@ impl Comparing<'_> {
 
     /// Whether the provider holds something else than it acknowledged, or than
     /// the row says where nothing was acknowledged.
-    fn differs(&self, mapping: &Mapping, now: &serde_json::Value) -> bool {
+    fn differs(&self, mapping: &Mapping, now: &serde_json::Value, record: &Json) -> bool {
         let field = &mapping.field;
         if let Some(known) = self.known.get(&field.path) {
             return !known.equals(field, now, self.lane.keeping.key.as_ref());
@@ -218,7 +218,34 @@ impl Comparing<'_> {
         // Under the other policies what the provider holds may stay.
         let is_ours = mapping.policy == Policy::Source || field.access == Access::Immutable;
         let wanted = self.says(&field.path).and_then(Desired::value);
-        is_ours && wanted.is_some_and(|wanted| !field.compare.equal(now, wanted))
+        is_ours
+            && wanted.is_some_and(|wanted| !field.compare.equal(now, wanted))
+            && !self.is_idle(field, record)
+    }
+
+    /// Whether a field travels only under a condition that does not hold: then
+    /// the row's value is never sent, and what stands there may stay.
+    fn is_idle(&self, field: &Field, record: &Json) -> bool {
+        let holds_not = |(member, wanted): &(Vec<String>, serde_json::Value)| {
+            let all = self
+                .lane
+                .mappings
+                .iter()
+                .zip(self.desired.unwrap_or_default());
+            let said = all
+                .into_iter()
+                .find(|(mapping, _)| mapping.field.place.members() == member.as_slice())
+                .and_then(|(_, desired)| desired.value());
+            match said {
+                Some(value) => value != wanted,
+                None => record
+                    .at(member)
+                    .is_none_or(|held| held.to_value() != *wanted),
+            }
+        };
+        self.lane.provider.shape.groups.iter().any(|group| {
+            group.depends(field.place.members()) && group.when.as_ref().is_some_and(holds_not)
+        })
     }
 
     fn field(&self, mapping: &Mapping, now: serde_json::Value) -> DriftedField {

@@ -42,6 +42,8 @@ pub(super) struct Gatherer<T> {
     pub(super) roster: Roster,
     /// Problems of records that belong to no row.
     pub(super) strays: Vec<Problem>,
+    /// Why the list was left before its end, where that is to be told.
+    pub(super) left: Option<Problem>,
     breadth: Breadth,
     stage: Stage,
     pub(super) spool: Spool,
@@ -74,6 +76,7 @@ impl<T: Transport + 'static> Gatherer<T> {
             reader,
             roster,
             strays: Vec::new(),
+            left: None,
             breadth,
             spool: Spool::new(spool),
             queue: VecDeque::new(),
@@ -146,7 +149,7 @@ impl<T: Transport + 'static> Gatherer<T> {
                     self.listed(found, batch);
                 }
             }
-            None if self.has_stopped() => self.stage = Stage::Ended,
+            None if self.has_stopped() => self.leave_list(),
             None if !self.unknown.is_empty() => self.read_unknown(batch).await,
             None => {
                 let links = Links::of(self.reader.lane(), &mut self.roster);
@@ -172,18 +175,40 @@ impl<T: Transport + 'static> Gatherer<T> {
             && left.take(self.pages).count() < self.pages
     }
 
+    /// The lane ended before its list did.
+    fn leave_list(&mut self) {
+        self.stage = Stage::Ended;
+        if let Some(Stopped::Bound(_)) = self.reader.end().stopped {
+            let why = format!(
+                "the list of its records was left after {} pages; a list is read from its beginning each time, so a run needs a budget and a time that hold all of it",
+                self.pages
+            );
+            self.left = Some(Problem::new("W_LIST_LEFT", why));
+        }
+    }
+
     fn has_stopped(&self) -> bool {
         self.reader.end().stopped.is_some()
     }
 
     /// One record of the list.
     fn listed(&mut self, found: Found, batch: &mut Batch) {
-        let Found::Record { id, record } = found else {
-            let nameless = "the list shows a record without an id of the provider's form";
-            self.strays.push(Problem::new("W_NO_ID", nameless));
-            return;
-        };
         let lane = self.reader.lane();
+        let (id, record) = match found {
+            Found::Record { id, record } => (id, record),
+            Found::Nameless { record } => {
+                // It holds its value like any other, so nobody is linked by that.
+                let matching = lane.matching.as_ref();
+                let value = matching.and_then(|matching| matching.of_record(&record));
+                if let Some(wanted) = value.and_then(|value| self.roster.sought(&value)) {
+                    wanted.records += 1;
+                }
+                let nameless = "the list shows a record without an id of the provider's form";
+                self.strays.push(Problem::new("W_NO_ID", nameless));
+                return;
+            }
+            Found::Unread { .. } => return,
+        };
         let omits = |mapping: &Mapping| lane.provider.list_omits(&mapping.field);
         let is_whole = !lane.readable().any(omits);
         let matching = lane.matching.as_ref();
@@ -290,7 +315,7 @@ impl<T: Transport + 'static> Gatherer<T> {
                         batch.missed.push(unread(place, status, &why));
                     }
                 }
-                Found::Nameless => {}
+                Found::Nameless { .. } => {}
             }
         }
         if self.has_stopped() {
@@ -326,7 +351,7 @@ impl<T: Transport + 'static> Gatherer<T> {
                         self.stop(stop, why);
                     }
                 },
-                Found::Nameless => {}
+                Found::Nameless { .. } => {}
             }
         }
         if self.has_stopped() {

@@ -180,7 +180,7 @@ async fn read_lane<T: Transport + 'static, K: Keep>(
         strays: if is_complete {
             gatherer.strays
         } else {
-            Vec::new()
+            gatherer.left.into_iter().collect()
         },
         end: LaneEnd {
             counts,

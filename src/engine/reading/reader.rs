@@ -52,7 +52,10 @@ pub enum Found {
         why: Refusal,
     },
     /// The list shows no id of the provider's form for it.
-    Nameless,
+    Nameless {
+        /// The record, as the list shows it.
+        record: Json,
+    },
 }
 
 /// How a reading ended.
@@ -193,7 +196,7 @@ impl<T: Transport + 'static> Reader<T> {
         let mut found = Vec::new();
         for (id, record) in page.records {
             match id {
-                None => found.push(Found::Nameless),
+                None => found.push(Found::Nameless { record }),
                 Some(id) if self.seen.is_new(&id) => {
                     self.end.records += 1;
                     found.push(Found::Record { id, record });
@@ -218,14 +221,15 @@ impl<T: Transport + 'static> Reader<T> {
             Ok(None) => return Err(self.unusable("it has no list of its records")),
             Err(problem) => return Err(self.unusable(&problem.message)),
         };
-        let (stop, refusal) = match ask(&self.exchanger, Asked::List(at), request).await? {
+        let (stop, status, refusal) = match ask(&self.exchanger, Asked::List(at), request).await? {
             Asking::Answered(response) => match lane.provider.list_page(&response, at) {
                 Ok(page) => return Ok(page),
-                Err(refusal) => (Stop::Unusable, refusal),
+                Err(refusal) => (Stop::Unusable, None, refusal),
             },
-            Asking::Refused { stop, why, .. } => (stop, why),
+            Asking::Refused { stop, status, why } => (stop, status, why),
         };
-        let why = format!("its list cannot be read: {}", refusal.message);
+        let status = status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
+        let why = format!("its list cannot be read{status}: {}", refusal.message);
         Err(self.exchanger.stop(Stopped::Provider(stop, why)))
     }
 
@@ -262,14 +266,14 @@ enum Asking {
 }
 
 /// What attempts that are used up mean for a reading that cannot do without
-/// their answer: errors and silence pass, another answer than a reader can read
-/// does not.
+/// their answer: errors and silence pass, a right that is missing is a matter of
+/// credentials, and another answer than a reader can read does not pass.
 fn stop_of(outcome: Outcome, status: Option<u16>) -> Stop {
     let is_success = status.is_some_and(|status| status < 300);
-    if outcome == Outcome::Failed && !is_success {
-        Stop::Deferred
-    } else {
-        Stop::Unusable
+    match outcome {
+        Outcome::Failed if !is_success => Stop::Deferred,
+        Outcome::Rejected if status == Some(403) => Stop::Credentials,
+        _ => Stop::Unusable,
     }
 }
 

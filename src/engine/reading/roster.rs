@@ -122,6 +122,13 @@ impl Roster {
             let key = match identify(&row, source) {
                 Ok(key) => key,
                 Err(problem) => {
+                    // A row that cannot be used still holds what it says.
+                    let id = lane.id.as_ref().and_then(|column| row.cell(column.index));
+                    if let Some(id) = id.filter(|id| !id.is_empty()) {
+                        let held = roster.by_id.entry(hash(id.as_bytes()));
+                        held.or_insert(Holder::Other);
+                    }
+                    roster.bystander(None, matching, &row);
                     if only.is_none() {
                         roster.invalid(problem.key.clone(), row.line(), vec![problem]);
                     }

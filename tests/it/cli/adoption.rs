@@ -587,3 +587,74 @@ fn where_a_list_hides_the_value_each_record_is_read_and_what_was_read_stands() {
     let plan = workdir.report(0, &["plan"]);
     assert_eq!(lane(&plan)["planned"], 3);
 }
+
+/// Rows by number and remote id, all of them of client 7, and the list; nobody
+/// is linked by that number.
+fn assert_nobody_is_linked(rows: &str, records: &str) {
+    let records = records.to_owned();
+    let remote = Remote::new(move |_| Answer::reply(200, &records));
+    let workdir = Workdir::new();
+    let by_mail = "id = \"cc_id\"\nmatch = { field = \"email\", column = \"email\" }";
+    let text = config(&remote.url(), "joinedDate = \"joined\"").replace("id = \"cc_id\"", by_mail);
+    workdir.write("clientsync.toml", text);
+    workdir.write("clients.csv", format!("no,cc_id,email,joined\n{rows}"));
+    let ran = workdir.run(&[&ADOPT[..], &["--format", "json"]].concat());
+    let lane = &ran.json()["providers"]["complycube"];
+    assert_eq!(lane["skipped"]["ambiguous"], 1, "{rows}: {lane:#}");
+    assert_eq!(lane["unchanged"], 0, "{rows}: {lane:#}");
+    workdir.run(&["sync"]);
+    let writes = remote
+        .hits()
+        .iter()
+        .filter(|hit| hit.method == "POST")
+        .count();
+    assert_eq!(writes, 0, "{rows}");
+}
+
+#[test]
+fn a_row_that_cannot_be_used_and_a_record_without_an_id_hold_their_values_too() {
+    let one = |id: &str| {
+        let record = json!({ "id": id, "email": "a@example.com", "joinedDate": "2001-01-01" });
+        json!({ "items": [record], "pages": 1 }).to_string()
+    };
+    // A key that stands on different rows, a key that is empty, a bad id.
+    for others in [
+        "1,,a@example.com,2001-01-01\n1,,a@example.com,2001-01-02\n",
+        ",,a@example.com,2001-01-01\n",
+        "3,bad/id,a@example.com,2001-01-01\n",
+    ] {
+        let rows = format!("{others}2,,a@example.com,2020-01-01\n");
+        assert_nobody_is_linked(&rows, &one("r1"));
+    }
+    // A row without a key still has its record.
+    let rows = ",r1,b@example.com,2001-01-01\n2,,a@example.com,2020-01-01\n";
+    assert_nobody_is_linked(rows, &one("r1"));
+    let twin = json!({ "email": "a@example.com" });
+    let record = json!({ "id": "r1", "email": "a@example.com" });
+    let list = json!({ "items": [record, twin], "pages": 1 }).to_string();
+    assert_nobody_is_linked("2,,a@example.com,2020-01-01\n", &list);
+}
+
+#[test]
+fn a_run_that_leaves_a_list_early_says_what_it_needs() {
+    let book =
+        Book::new((0..250).map(|n| client(&format!("r{n}"), &n.to_string(), "x@example.com")));
+    let remote = book.serve();
+    let workdir = matching(
+        &remote.url(),
+        "no,cc_id,email,joined,first,tier\n7,,a@example.com,,,\n240,,b@example.com,,,\n",
+    );
+    let report = workdir.report(6, &[&ADOPT[..], &["--budget", "2"]].concat());
+    assert_eq!(counts(&report)["planned"], 2);
+    let left = report["problems"].as_array().unwrap().iter();
+    let left: Vec<&Value> = left.filter(|p| p["code"] == "W_LIST_LEFT").collect();
+    assert_eq!(left.len(), 1, "{report:#}");
+    assert!(
+        left[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("after 2 pages")
+    );
+    let report = workdir.report(0, &ADOPT);
+    assert_eq!(counts(&report)["unchanged"], 2);
+}

@@ -279,3 +279,32 @@ fn what_was_read_is_void_where_a_run_wrote_the_state_meanwhile() {
         .says(&["another run wrote the state while the providers were read"]);
     workdir.expect(0, &["drift"]);
 }
+
+#[test]
+fn what_is_kept_back_while_a_condition_does_not_hold_is_no_drift() {
+    let workdir = Workdir::new();
+    let text = "version = 1\n[source]\npath = \"clients.csv\"\nkey = \"no\"\n[state]\npath = \"state.db\"\n\
+                [providers.weel]\nid = \"id\"\nsettings = { business_id = 1 }\n\
+                limits = { quota = [{ calls = 1000, per = \"second\" }] }\n\
+                [providers.weel.fields]\nout_of_office_mode = \"away\"\n\
+                out_of_office_start_date = \"first\"\nout_of_office_end_date = \"last\"\n";
+    workdir.write("clientsync.toml", text);
+    workdir.write(
+        "clients.csv",
+        "no,id,away,first,last\n1,1,false,2026-02-01,2026-02-03\n2,2,true,2026-03-01,2026-03-02\n",
+    );
+    let user = |id: u32, last: &str| {
+        json!({ "id": id, "out_of_office_mode": true,
+                "out_of_office_start_date": "2026-01-01", "out_of_office_end_date": last })
+    };
+    let seed = json!({ "weel": [user(1, "2026-01-05"), user(2, "2026-01-05")] });
+    workdir.write("sandbox.json", seed.to_string());
+    let drift = ["drift", "--sandbox", "--expect-no-changes"];
+    workdir.expect(0, &["adopt", "--from", "provider", "--sandbox", "--fresh"]);
+    workdir.expect(0, &["sync", "--sandbox"]);
+    workdir.expect(0, &drift);
+    // Where nothing was acknowledged, the row's own days still count.
+    workdir.edit("clients.csv", "2,2,true", "2,2,false");
+    workdir.expect(0, &["sync", "--sandbox"]);
+    workdir.expect(0, &drift);
+}
