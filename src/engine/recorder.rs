@@ -60,7 +60,6 @@ type Lost = Arc<Mutex<Vec<RecordKey>>>;
 #[error("{error}")]
 pub struct Unrecorded {
     /// Why.
-    #[source]
     pub error: StoreError,
     /// SHA-256, in hex, of each key whose outcome is known to nobody now.
     pub keys: Vec<String>,

@@ -24,13 +24,25 @@ pub const REPORT_FORMAT: u32 = 1;
 pub enum ReportError {
     /// The writer refused.
     #[error("cannot write the report: {0}")]
-    Write(#[from] io::Error),
+    Write(io::Error),
     /// A part of the report is not JSON.
     #[error("cannot encode the report: {0}")]
-    Encode(#[from] serde_json::Error),
+    Encode(serde_json::Error),
     /// The rows could not be read to their end; what came before is written.
     #[error("the report ends early: {0}")]
-    Details(#[source] Box<dyn Error + Send + Sync>),
+    Details(Box<dyn Error + Send + Sync>),
+}
+
+impl From<io::Error> for ReportError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<serde_json::Error> for ReportError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Encode(error)
+    }
 }
 
 /// What a plan or a run comes to: the head of the report.

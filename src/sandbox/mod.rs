@@ -102,12 +102,12 @@ pub enum UnknownIds {
 #[derive(Debug, Error)]
 pub enum SandboxError {
     /// The port cannot be had.
-    #[error("the sandbox cannot listen on 127.0.0.1:{port}: {source}")]
+    #[error("the sandbox cannot listen on 127.0.0.1:{port}: {why}")]
     Bind {
         /// The port asked for.
         port: u16,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
     /// A lane cannot be served.
     #[error("the sandbox cannot serve the lane `{name}`: {why}")]
@@ -163,7 +163,7 @@ impl Sandbox {
             let lane = Lane::new(lane, records, file.clone(), unknown_ids)?;
             served.push((name, Mutex::new(lane)));
         }
-        let bind = |source| SandboxError::Bind { port, source };
+        let bind = |why| SandboxError::Bind { port, why };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .map_err(bind)?;

@@ -1,5 +1,7 @@
 //! Why the state cannot be used. It must never hold a cell's value, not even
-//! inside the text of an error it wraps.
+//! inside the text of an error it wraps. A text that names its cause does not
+//! chain it too: logs show the text alone, the last line of a command all of a
+//! chain.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,12 +18,12 @@ use super::open::BUSY;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// A file or directory of the state cannot be used (`io`).
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {why}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        why: io::Error,
     },
     /// Another process holds the database longer than we wait (`io`).
     #[error("the state is in use by another program; close it and run again")]
@@ -121,9 +123,9 @@ impl StoreError {
     }
 
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Io {
+        move |why| Self::Io {
             path: path.to_owned(),
-            source,
+            why,
         }
     }
 
@@ -157,7 +159,7 @@ impl From<rusqlite::Error> for StoreError {
                 | ErrorCode::PermissionDenied,
             ) => Self::Io {
                 path: PathBuf::from("the state"),
-                source: io::Error::other(error),
+                why: io::Error::other(error),
             },
             _ => match error {
                 // The texts of these two may quote a stored value.

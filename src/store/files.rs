@@ -90,8 +90,7 @@ pub(super) fn create(path: &Path) -> Result<File, StoreError> {
 pub(super) fn open_private(path: &Path) -> Result<File, StoreError> {
     if private(path)?.is_none() {
         match create(path) {
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-            }
+            Err(StoreError::Io { why, .. }) if why.kind() == io::ErrorKind::AlreadyExists => {}
             other => return other,
         }
     }

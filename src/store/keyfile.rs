@@ -39,7 +39,7 @@ pub fn digest_key(path: &Path) -> Result<Key, StoreError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Io {
         path: path.to_owned(),
-        source: std::io::Error::other(error.to_string()),
+        why: std::io::Error::other(error.to_string()),
     })?;
     // Written under another name first, so that a kill leaves no half key.
     let unfinished = files::beside(path, ".new");

@@ -63,7 +63,7 @@ impl TokenFile {
                 let mut nonce = [0; 24];
                 getrandom::fill(&mut nonce).map_err(|error| StoreError::Io {
                     path: self.path.clone(),
-                    source: std::io::Error::other(error.to_string()),
+                    why: std::io::Error::other(error.to_string()),
                 })?;
                 let text = self
                     .key

@@ -367,6 +367,28 @@ fn every_file_says_what_it_is_for_and_stays_small() {
     }
 }
 
+/// Whether an error's text names the cause that the error chains as well.
+fn is_told_twice(variant: &str) -> bool {
+    let chains = ["#[from]", "#[source]", " source: "];
+    let names = ["{0}", "{source}", "{error}"];
+    variant.split_once("\")]").is_some_and(|(text, members)| {
+        chains.iter().any(|chain| members.contains(chain))
+            && names.iter().any(|name| text.contains(name))
+    })
+}
+
+#[test]
+fn no_error_names_a_cause_that_it_chains() {
+    assert!(is_told_twice("\"no: {0}\")]\n    Io(#[from] io::Error),"));
+    for (path, text) in sources() {
+        for error in text.split("#[error(").skip(1) {
+            // What follows the last variant is no part of it.
+            let variant = error.split("\n}").next().unwrap_or_default();
+            assert!(!is_told_twice(variant), "{}: {variant}", path.display());
+        }
+    }
+}
+
 #[test]
 fn no_test_is_ignored_and_nothing_is_left_to_do() {
     for (path, text) in sources() {

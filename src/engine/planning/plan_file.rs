@@ -21,7 +21,7 @@ use crate::core::{
 pub enum PlanFileError {
     /// The file system said no.
     #[error("the plan file cannot be used: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// A line is not of this format.
     #[error("the plan file is damaged at line {line}: {why}")]
     Damaged {
@@ -41,6 +41,12 @@ pub enum Sealing<'a> {
     Under(&'a Key, &'a mut dyn FnMut() -> [u8; 24]),
     /// Left out: there is no key, and the plan is only to be shown.
     LeaveOut,
+}
+
+impl From<io::Error> for PlanFileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 impl std::fmt::Debug for Sealing<'_> {

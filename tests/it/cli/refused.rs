@@ -268,3 +268,23 @@ fn a_server_that_is_never_asked_is_never_asked() {
     }
     assert_eq!(remote.count(), 0);
 }
+
+#[test]
+fn a_cause_is_told_once() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    let once = |ran: &Ran, cause: &str| {
+        assert_eq!(ran.stderr.matches(cause).count(), 1, "{ran:#?}");
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ran = workdir.expect(74, &["sandbox", "--port", &port]);
+    once(&ran, "Address already in use");
+    workdir.edit(
+        "clientsync.toml",
+        "\"state.db\"",
+        "\"clients.csv/state.db\"",
+    );
+    let ran = workdir.expect(74, &["sync"]);
+    once(&ran, "File exists");
+}
