@@ -14,6 +14,7 @@ mod failure;
 mod lanes;
 mod locking;
 mod logging;
+mod only;
 mod output;
 mod panics;
 mod planning;

@@ -19,6 +19,7 @@ use super::config::{
 };
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::only;
 use crate::core::{FieldPath, Key, Policy, Problem, RecordKey, Scope};
 use crate::engine::{Bounds, Digests, IdColumn, Keeping, Lane, Matching};
 use crate::provider::{LeafRules, nearest};
@@ -123,13 +124,7 @@ impl Session {
             return Ok(None);
         }
         let columns = self.config.source.key.len();
-        self.asked
-            .selection
-            .only
-            .iter()
-            .map(|text| parse_key(text, columns))
-            .collect::<Result<_, _>>()
-            .map(Some)
+        only::keys(&self.asked.selection.only, columns).map(Some)
     }
 
     /// The state file: the sandbox has its own beside the real one.
@@ -231,7 +226,9 @@ impl Session {
             .iter()
             .filter_map(|lane| source.header().position(lane.id_column.as_ref()?))
             .collect();
-        let survey = source.survey(&ids.into_iter().collect::<Vec<_>>())?;
+        let only = self.only()?.unwrap_or_default();
+        let survey = source.survey_for(&ids.into_iter().collect::<Vec<_>>(), &only)?;
+        only::check(&survey.missing)?;
         warnings.extend(survey.warnings.iter().cloned());
         Ok(Opened {
             source,
@@ -389,25 +386,6 @@ fn check_fields(lanes: &[LaneConfig], fields: &[FieldPath]) -> Result<(), Failur
         }
     }
     Ok(())
-}
-
-/// A key as the command line spells it: of several columns it is one CSV record.
-fn parse_key(text: &str, columns: usize) -> Result<RecordKey, Failure> {
-    if columns == 1 {
-        return Ok(RecordKey::from_cells([text]));
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(text.as_bytes());
-    match reader.records().next() {
-        Some(Ok(record)) if record.len() == columns => Ok(RecordKey::from_cells(record.iter())),
-        _ => Err(Failure::say(
-            ExitCode::Usage,
-            format!(
-                "--only: a key of this source is one CSV record of {columns} cells, for example `a,b`"
-            ),
-        )),
-    }
 }
 
 /// The sandbox's state beside the real one: `x.db` and `x.sandbox.db`.

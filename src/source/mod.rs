@@ -22,6 +22,7 @@ mod rows;
 mod scan;
 mod survey;
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub use key::key_of;
 pub use rows::Rows;
 pub use survey::Survey;
 
-use crate::core::Problem;
+use crate::core::{Problem, RecordKey};
 use encoding::Reading;
 use input::Opened;
 use records::Records;
@@ -126,7 +127,16 @@ impl Source {
     /// Reads the whole file once, finds everything that is wrong with its
     /// structure, and rows that share a key or an id of these columns.
     pub fn survey(&self, id_columns: &[usize]) -> Result<Survey, SourceError> {
-        Survey::take(self, id_columns)
+        self.survey_for(id_columns, &BTreeSet::new())
+    }
+
+    /// The same, and which of these keys no row has.
+    pub fn survey_for(
+        &self,
+        id_columns: &[usize],
+        keys: &BTreeSet<RecordKey>,
+    ) -> Result<Survey, SourceError> {
+        Survey::take(self, id_columns, keys)
     }
 
     /// Begins the pass that delivers the rows of the surveyed file.

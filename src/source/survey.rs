@@ -5,6 +5,7 @@
 //! kept as 128-bit hashes, which only say whether a closer look is needed
 //! (`twins`); a row must never be called a duplicate because of a hash.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use csv::StringRecord;
@@ -29,6 +30,8 @@ pub struct Survey {
     pub sha256: [u8; 32],
     /// What is odd about the file but does not keep it from being used.
     pub warnings: Vec<Problem>,
+    /// The keys that were looked for and that no row has.
+    pub missing: BTreeSet<RecordKey>,
     twins: Twins,
 }
 
@@ -54,10 +57,17 @@ impl Survey {
         self.twins.id_lines(id_column, id)
     }
 
-    pub(super) fn take(source: &Source, id_columns: &[usize]) -> Result<Self, SourceError> {
+    pub(super) fn take(
+        source: &Source,
+        id_columns: &[usize],
+        looked_for: &BTreeSet<RecordKey>,
+    ) -> Result<Self, SourceError> {
         let mut records = source.records()?;
-        let mut hashes = Hashes::new(id_columns);
-        let rows = read_through(source, &mut records, &mut hashes)?;
+        let mut seen = Seen {
+            hashes: Hashes::new(id_columns),
+            missing: looked_for.clone(),
+        };
+        let rows = read_through(source, &mut records, &mut seen)?;
         let warnings = conclude(source, &mut records)?;
         let sha256 = records.finish()?;
         source.input.check_unchanged()?;
@@ -65,9 +75,10 @@ impl Survey {
             rows,
             sha256,
             warnings,
+            missing: seen.missing,
             twins: Twins::default(),
         };
-        let suspects = hashes.suspects();
+        let suspects = seen.hashes.suspects();
         if !suspects.is_empty() {
             survey.twins = Twins::find(source, &survey, id_columns, &suspects)?;
         }
@@ -91,6 +102,22 @@ impl fmt::Debug for Survey {
             .field("rows", &self.rows)
             .field("warnings", &self.warnings)
             .finish_non_exhaustive()
+    }
+}
+
+/// What is kept of the rows that were gone through.
+struct Seen {
+    hashes: Hashes,
+    /// The keys looked for that did not come yet.
+    missing: BTreeSet<RecordKey>,
+}
+
+impl Seen {
+    fn add(&mut self, record: &StringRecord, key: Option<&RecordKey>) {
+        self.hashes.add(record, key);
+        if let Some(key) = key.filter(|_| !self.missing.is_empty()) {
+            self.missing.remove(key);
+        }
     }
 }
 
@@ -146,7 +173,7 @@ fn repeated(mut hashes: Vec<u128>) -> Vec<u128> {
 fn read_through(
     source: &Source,
     records: &mut Records,
-    hashes: &mut Hashes,
+    seen: &mut Seen,
 ) -> Result<u64, SourceError> {
     let header = &source.header;
     let mut nameless = header.nameless();
@@ -176,7 +203,7 @@ fn read_through(
         });
         // Behind a fault nothing but more faults is of interest.
         if records.faults().is_empty() {
-            hashes.add(&record, keys.key(&record).as_ref());
+            seen.add(&record, keys.key(&record).as_ref());
         }
     }
     Ok(rows)

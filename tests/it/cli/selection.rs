@@ -38,6 +38,54 @@ fn only_named_clients_are_seen() {
 }
 
 #[test]
+fn a_key_that_no_row_has_is_a_usage_error_before_anything_is_sent() {
+    let remote = Remote::accepting();
+    let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
+    workdir.expect(0, &["sync"]);
+    let runs = workdir.expect(0, &["runs"]).stdout;
+    // A client that the state knows and the file no longer has is no row of it.
+    workdir.write("clients.csv", ROWS.replace("2,bb,bob", "9,bb,bob"));
+    for command in [
+        &["plan"][..],
+        &["sync"],
+        &["check"],
+        &["adopt", "--from", "provider"],
+        &["adopt", "--from", "source"],
+        &["drift"],
+    ] {
+        let only = ["--only", "1", "--only", "2", "--only", "n\u{1b}o"];
+        let ran = workdir.expect(64, &[command, &only].concat());
+        ran.says(&[
+            "--only 2: no row of the source has this key",
+            "--only n\\u{1b}o: no row",
+            "exit 64 usage",
+        ]);
+        assert!(!ran.stderr.contains("--only 1"), "{ran:#?}");
+        assert!(ran.stdout.is_empty(), "{ran:#?}");
+    }
+    assert_eq!(remote.count(), 3);
+    assert_eq!(workdir.expect(0, &["runs"]).stdout, runs);
+}
+
+#[test]
+fn a_key_of_several_columns_is_one_csv_record() {
+    let remote = Remote::accepting();
+    let rows = "region,no,cc_id,email\n eu ,17,aa,ann@example.com\nus,17,bb,bob@example.com\n";
+    let workdir = Workdir::with(&remote.url(), "email = \"email\"", rows);
+    workdir.edit(
+        "clientsync.toml",
+        "key = \"no\"",
+        "key = [\"region\", \"no\"]",
+    );
+    let report = workdir.report(0, &["plan", "--only", "eu,17"]);
+    assert_eq!(report["providers"]["complycube"]["planned"], 1);
+    let ran = workdir.expect(64, &["plan", "--only", "eu,18"]);
+    ran.says(&["--only eu,18: no row of the source has this key"]);
+    let ran = workdir.expect(64, &["plan", "--only", "17"]);
+    ran.says(&["one CSV record of 2 cells"]);
+}
+
+#[test]
 fn only_named_fields_are_sent_and_the_others_follow_later() {
     let remote = Remote::accepting();
     let workdir = Workdir::with(&remote.url(), FIELDS, ROWS);
