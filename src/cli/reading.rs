@@ -15,8 +15,8 @@ use super::lanes::{Destination, transports};
 use super::planning::with_source;
 use super::sending::ledger;
 use super::session::{Opened, Session};
-use crate::core::{LeftOut, LeftOutReason, Note, Outcome, SkipReason};
-use crate::engine::{Lane, LookFor, Pacer, PlanWriter, ReadLane, Roster};
+use crate::core::{LeftOut, LeftOutReason, Note, Outcome, Problem, SkipReason};
+use crate::engine::{Lane, LookFor, MatchCell, Pacer, PlanWriter, ReadLane, Roster, unlinked};
 use crate::http::LaneTransport;
 use crate::store::Store;
 
@@ -34,12 +34,27 @@ pub(super) fn rosters(
             (LookFor::Matches, Some(store)) => store.adopted_so_far(&lane.name)?,
             _ => BTreeSet::new(),
         };
-        let roster = with_source(opened, |source| {
+        let mut roster = with_source(opened, |source| {
             Roster::gather(lane, source, store, only.as_ref(), look_for, &read_before)
         })??;
+        if look_for == LookFor::Matches {
+            tell_blank(lane, &mut roster);
+        }
         Ok(roster)
     };
     lanes.iter().map(roster).collect()
+}
+
+/// Says of the rows that nothing is looked for by, that their cell of `match` is
+/// blank.
+fn tell_blank(lane: &Lane, roster: &mut Roster) {
+    let Some(problem) = unlinked(lane, MatchCell::Blank) else {
+        return;
+    };
+    let rows = roster.rows.iter().enumerate();
+    let blank = rows.filter(|(_, row)| row.outcome == Outcome::Skipped(SkipReason::Unlinked));
+    let told = blank.map(|(place, _)| (place, vec![problem.clone()]));
+    roster.problems.extend(told);
 }
 
 /// The lanes, ready to be read; all missing secrets are found here.
@@ -95,13 +110,37 @@ pub(super) fn left_out<'a>(
     })
 }
 
+/// Writes what [`tell_left_out`] does of a lane whose linked rows alone were to
+/// be read.
+pub(super) fn tell_left_out_of_links(
+    lane: &Lane,
+    roster: &Roster,
+    writer: &mut PlanWriter<'_, File>,
+) -> Result<(), Failure> {
+    let unseen = unlinked(lane, MatchCell::Unseen);
+    tell(&lane.name, roster, unseen.as_ref(), writer)
+}
+
 /// Writes the rows of a lane that are left out, or could not be read.
 pub(super) fn tell_left_out(
     lane: &str,
     roster: &Roster,
     writer: &mut PlanWriter<'_, File>,
 ) -> Result<(), Failure> {
-    for row in left_out(lane, roster) {
+    tell(lane, roster, None, writer)
+}
+
+fn tell(
+    lane: &str,
+    roster: &Roster,
+    unlinked: Option<&Problem>,
+    writer: &mut PlanWriter<'_, File>,
+) -> Result<(), Failure> {
+    for mut row in left_out(lane, roster) {
+        let is_unlinked = row.reason == LeftOutReason::Skipped(SkipReason::Unlinked);
+        if is_unlinked && row.problems.is_empty() {
+            row.problems.extend(unlinked.cloned());
+        }
         writer.left_out(row)?;
     }
     let failed = |place: usize| roster.rows[place].outcome == Outcome::Failed;

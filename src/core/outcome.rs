@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::problem::Problem;
+
 /// What became of a row in a lane once it was attempted or left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,6 +95,32 @@ impl SkipReason {
         ]
         .into_iter()
         .find(|reason| reason.as_str() == name)
+    }
+
+    /// What is told of a row that is skipped, where nobody knows more of it.
+    #[must_use]
+    pub fn problem(self) -> Problem {
+        let (code, message) = match self {
+            Self::Unlinked => ("W_UNLINKED", "no remote id: fill the id column"),
+            Self::Limit => ("W_LIMIT", "left out by --limit"),
+            Self::Superseded => (
+                "W_SUPERSEDED",
+                "the record was updated since the plan was made; the next plan sees it",
+            ),
+            Self::Ambiguous => (
+                "W_AMBIGUOUS",
+                "the value of `match` does not belong to exactly one row and one record; fill the id column",
+            ),
+            Self::NotFound => (
+                "W_NOT_FOUND",
+                "the provider has no record with this remote id; correct the cell, or unlink the key",
+            ),
+            Self::Drifted => (
+                "W_DRIFT",
+                "the provider holds something else than it acknowledged last",
+            ),
+        };
+        Problem::new(code, message)
     }
 }
 

@@ -34,7 +34,7 @@ pub use planning::plan_file::{
 };
 pub use planning::planner::{PlanError, Selection, plan};
 pub use planning::rows::SourceView;
-pub use problems::body_problems;
+pub use problems::{MatchCell, body_problems, unlinked};
 pub use reading::{
     Adoption, Found, LookFor, ReadBack, ReadEnd, ReadLane, Reader, Roster, RosterRow, Stopper,
     Tellers, adopt, compare, read_back,

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::core::{
     Code, Draft, Drift, Estimate, FieldPath, GuardVerdict, LaneCounts, LeftOut, LeftOutReason,
-    Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, SkipReason, line_in_file,
+    Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, line_in_file,
 };
 
 /// The version of the JSON report's format.
@@ -388,7 +388,7 @@ pub fn left_out_problems(left: LeftOut) -> Vec<ProblemDetail> {
                 "the row is refused by the mapping or the contract",
             ),
         ),
-        LeftOutReason::Skipped(reason) => (Outcome::Skipped(reason), skipped(reason)),
+        LeftOutReason::Skipped(reason) => (Outcome::Skipped(reason), reason.problem()),
     };
     let problems = if left.problems.is_empty() {
         vec![why]
@@ -409,28 +409,4 @@ pub fn left_out_problems(left: LeftOut) -> Vec<ProblemDetail> {
             provider_request_id: None,
         })
         .collect()
-}
-
-fn skipped(reason: SkipReason) -> Problem {
-    let (code, message) = match reason {
-        SkipReason::Unlinked => ("W_UNLINKED", "no remote id: fill the id column"),
-        SkipReason::Limit => ("W_LIMIT", "left out by --limit"),
-        SkipReason::Superseded => (
-            "W_SUPERSEDED",
-            "the record was updated since the plan was made; the next plan sees it",
-        ),
-        SkipReason::Ambiguous => (
-            "W_AMBIGUOUS",
-            "the value of `match` does not belong to exactly one row and one record; fill the id column",
-        ),
-        SkipReason::NotFound => (
-            "W_NOT_FOUND",
-            "the provider has no record with this remote id; correct the cell, or unlink the key",
-        ),
-        SkipReason::Drifted => (
-            "W_DRIFT",
-            "the provider holds something else than it acknowledged last",
-        ),
-    };
-    Problem::new(code, message)
 }

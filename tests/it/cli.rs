@@ -27,3 +27,4 @@ mod snapshot;
 mod states;
 mod status;
 mod tokens;
+mod unlinked;

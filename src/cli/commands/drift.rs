@@ -18,7 +18,7 @@ use crate::cli::failure::Failure;
 use crate::cli::lanes::{Destination, runtime};
 use crate::cli::output::{Look, ReportFiles, Story, show};
 use crate::cli::planning::{Planned, header, with_source};
-use crate::cli::reading::{read_lanes, rosters, tell_left_out};
+use crate::cli::reading::{read_lanes, rosters, tell_left_out_of_links};
 use crate::cli::reporting;
 use crate::cli::sending::exit_of;
 use crate::cli::session::{Opened, Session};
@@ -152,7 +152,7 @@ fn compare_all(
             compare(lane, source, store, only.as_ref(), read, &mut tell)
         })??;
         // Records that drifted are told one by one, above.
-        tell_left_out(&lane.name, &read.roster, writer)?;
+        tell_left_out_of_links(lane, &read.roster, writer)?;
         for problem in notes {
             writer.note(Note {
                 lane: lane.name.clone(),

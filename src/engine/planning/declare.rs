@@ -12,6 +12,7 @@ use crate::core::{
     LaneCounts, LeftOut, LeftOutReason, Outcome, Problem, RecordKey, Row, SkipReason,
 };
 use crate::engine::lane::Lane;
+use crate::engine::problems::{MatchCell, unlinked};
 use crate::store::{Adopted, SnapshotWrite, Store};
 
 /// How many records are handed over at once.
@@ -87,7 +88,9 @@ fn declared(
     link: Link,
 ) -> Result<SnapshotWrite, (LeftOutReason, Vec<Problem>)> {
     let Some(remote_id) = link.remote_id else {
-        return Err((LeftOutReason::Skipped(SkipReason::Unlinked), Vec::new()));
+        let reason = LeftOutReason::Skipped(SkipReason::Unlinked);
+        let looked_for = unlinked(lane, MatchCell::of(lane, row));
+        return Err((reason, looked_for.into_iter().collect()));
     };
     let mut problems = link.problems;
     match lane.desired(row) {

@@ -21,6 +21,7 @@ use crate::core::{
     Row, SkipReason, Trailer, assemble, complete, diff,
 };
 use crate::engine::lane::Lane;
+use crate::engine::problems::{MatchCell, unlinked};
 use crate::store::{SnapshotRow, Store, StoreError};
 
 /// Why no plan was made.
@@ -197,14 +198,7 @@ impl<'a> LanePlanner<'a> {
         if let Some(problems) = judged.flatten() {
             return Settled::LeftOut(LeftOutReason::Invalid, problems);
         }
-        let looked_for = self.lane.matching.as_ref().map(|matching| {
-            let why = "no remote id yet: `adopt --from provider` looks for the record by `match`";
-            let problem = Problem::new("W_UNLINKED", why).field(&matching.mapping.field.path);
-            match matching.mapping.cell.columns() {
-                [column, ..] => problem.column(column),
-                [] => problem,
-            }
-        });
+        let looked_for = unlinked(self.lane, MatchCell::of(self.lane, row));
         let reason = LeftOutReason::Skipped(SkipReason::Unlinked);
         Settled::LeftOut(reason, looked_for.into_iter().collect())
     }

@@ -10,6 +10,7 @@ use super::roster::{Roster, Wanted};
 use super::spool::Place;
 use crate::core::{Outcome, Problem, SkipReason};
 use crate::engine::lane::Lane;
+use crate::engine::problems::at_match;
 
 /// What the values of `match` say.
 #[derive(Debug, Default)]
@@ -40,13 +41,12 @@ impl Links {
                 continue;
             }
             let rows = others + u64::try_from(seekers.len()).unwrap_or(u64::MAX);
-            let (reason, code, why) = unmatched(rows, records);
+            let (reason, code, why) = unmatched(lane, rows, records);
             links.missed.extend(seekers.into_iter().map(|place| {
-                let mut problem = Problem::new(code, why).line(roster.rows[place].line);
+                let mut problem = Problem::new(code, why.clone()).line(roster.rows[place].line);
                 problem.key.clone_from(&roster.rows[place].key);
                 if let Some(matching) = &lane.matching {
-                    problem.field = Some(matching.mapping.field.path.clone());
-                    problem.column = matching.mapping.cell.columns().first().cloned();
+                    problem = at_match(matching, problem);
                 }
                 Missed {
                     place,
@@ -62,20 +62,27 @@ impl Links {
 }
 
 /// Why rows found no record, by how many rows and records hold their value.
-fn unmatched(rows: u64, records: u64) -> (SkipReason, &'static str, &'static str) {
+fn unmatched(lane: &Lane, rows: u64, records: u64) -> (SkipReason, &'static str, String) {
     if records == 0 {
-        let why = "no record at the provider holds this value";
+        let why = "no record at the provider holds this value".to_owned();
         return (SkipReason::Unlinked, "W_UNMATCHED", why);
     }
     let why = match (rows, records) {
         (1, 1) => "the one record that holds this value belongs to another key",
-        (_, 1) => {
-            "other rows hold this value too, and one record at the provider; fill the id column"
-        }
-        (1, _) => "several records at the provider hold this value; fill the id column",
-        _ => "several rows and several records at the provider hold this value; fill the id column",
+        (_, 1) => "other rows hold this value too, and one record at the provider",
+        (1, _) => "several records at the provider hold this value",
+        _ => "several rows and several records at the provider hold this value",
     };
-    (SkipReason::Ambiguous, "W_AMBIGUOUS", why)
+    let what_to_do = match (rows, records, &lane.id) {
+        (1, 1, _) => "",
+        (_, _, Some(_)) => "; fill the id column",
+        (_, _, None) => "; give each a value of its own, or the file a column with the remote ids",
+    };
+    (
+        SkipReason::Ambiguous,
+        "W_AMBIGUOUS",
+        format!("{why}{what_to_do}"),
+    )
 }
 
 /// A record that nobody looks for.
