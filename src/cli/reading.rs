@@ -20,6 +20,9 @@ use crate::engine::{Lane, LookFor, MatchCell, Pacer, PlanWriter, ReadLane, Roste
 use crate::http::LaneTransport;
 use crate::store::Store;
 
+/// A row whose record the provider does not have.
+const NOT_FOUND: LeftOutReason = LeftOutReason::Skipped(SkipReason::NotFound);
+
 /// The rows of each lane, in the order of the lanes.
 pub(super) fn rosters(
     session: &Session,
@@ -99,7 +102,10 @@ pub(super) fn left_out<'a>(
             Outcome::Skipped(reason) => LeftOutReason::Skipped(reason),
             _ => return None,
         };
-        let problems = roster.problems.get(&place).cloned().unwrap_or_default();
+        let mut problems = roster.problems.get(&place).cloned().unwrap_or_default();
+        if let (true, Some(id)) = (reason == NOT_FOUND && problems.is_empty(), &row.remote_id) {
+            problems.push(SkipReason::NotFound.problem().remote_id(id.clone()));
+        }
         Some(LeftOut::of(
             lane,
             row.key.clone(),

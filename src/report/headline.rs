@@ -6,7 +6,7 @@
 
 use crate::core::{LaneCounts, Ruling, SkipReason};
 
-use super::model::{LaneReport, ProblemGroup, Report};
+use super::model::{ProblemGroup, Report};
 use super::words::{counted, rows};
 
 /// Whether a reader must do something.
@@ -103,34 +103,78 @@ pub(super) fn headline(report: &Report) -> Headline {
     }
 }
 
-fn drifted(report: &Report) -> (String, Tone) {
-    let lanes = || report.providers.values();
-    let drifted = |lane: &LaneReport| {
-        lane.counts
-            .skipped
-            .get(SkipReason::Drifted.as_str())
-            .copied()
-    };
-    let records: u64 = lanes().filter_map(drifted).sum();
-    let stopped = lanes().any(|lane| lane.stopped.is_some());
-    let found = match records {
-        0 => "No drift was found".to_owned(),
-        n => {
-            let records = counted(n, "record holds", "records hold");
-            format!("{records} something else than was acknowledged last")
+/// What reading the providers back came to.
+pub(super) struct ReadBack {
+    /// Records that hold something else than they should.
+    drifted: u64,
+    /// Records that hold what they should.
+    same: u64,
+    /// Records that were looked for by their ids, and are not there.
+    gone: u64,
+}
+
+impl ReadBack {
+    pub(super) fn of(report: &Report) -> Self {
+        let lanes = || report.providers.values().map(|lane| &lane.counts);
+        let skipped = |reason: SkipReason| {
+            let of_lane = |counts: &LaneCounts| counts.skipped.get(reason.as_str()).copied();
+            lanes().filter_map(of_lane).sum()
+        };
+        Self {
+            drifted: skipped(SkipReason::Drifted),
+            same: lanes().map(|counts| counts.unchanged).sum(),
+            gone: skipped(SkipReason::NotFound),
         }
-    };
+    }
+
+    /// What stands where no record drifted. It says no more than was looked at.
+    pub(super) fn without_drift(&self) -> String {
+        let same = "what was read is what the providers acknowledged last, or what the file says where they acknowledged nothing.";
+        match (self.same, self.gone) {
+            (0, 0) => "Nothing was compared: no record was read.".to_owned(),
+            (0, _) => format!("{}; nothing else was compared.", self.gone_records()),
+            (_, 0) => format!("No drift: {same}"),
+            _ => format!("{}. Of the others, {same}", self.gone_records()),
+        }
+    }
+
+    fn gone_records(&self) -> String {
+        counted(self.gone, "record was not found", "records were not found")
+    }
+
+    fn sentence(&self) -> String {
+        let mut found = Vec::new();
+        if self.drifted > 0 {
+            let records = counted(self.drifted, "record holds", "records hold");
+            found.push(format!(
+                "{records} something else than was acknowledged last"
+            ));
+        }
+        if self.gone > 0 {
+            found.push(self.gone_records());
+        }
+        match (found.is_empty(), self.same) {
+            (false, _) => found.join(", "),
+            (true, 0) => "Nothing was compared, because no record was read".to_owned(),
+            (true, _) => "No drift was found".to_owned(),
+        }
+    }
+}
+
+fn drifted(report: &Report) -> (String, Tone) {
+    let read = ReadBack::of(report);
+    let stopped = report.providers.values().any(|lane| lane.stopped.is_some());
     let end = if stopped {
         "not everything was read"
     } else {
         "nothing was changed"
     };
-    let tone = if records > 0 || stopped {
+    let tone = if read.drifted > 0 || read.gone > 0 || read.same == 0 || stopped {
         Tone::Attention
     } else {
         Tone::Good
     };
-    (format!("{found}; {end}."), tone)
+    (format!("{}; {end}.", read.sentence()), tone)
 }
 
 fn checked(troubled: u64) -> String {

@@ -8,12 +8,14 @@ mod drift;
 mod row;
 mod sections;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::Write;
 
 use crate::core::{LaneCounts, Scope};
 
 use super::escape::escape;
+use super::headline::ReadBack;
 use super::model::{Detail, Report, ReportError};
 use super::paint::{Colour, Paint};
 use super::value::Values;
@@ -60,25 +62,26 @@ pub enum Part {
 
 impl Part {
     /// What stands where no row is listed.
-    fn without_rows(self, report: &Report) -> Option<&'static str> {
+    fn without_rows(self, report: &Report) -> Option<Cow<'static, str>> {
         let troubled = report
             .providers
             .values()
             .any(|lane| lane.counts.troubled() > 0);
-        match self {
-            Self::Whole | Self::Plan => Some("Nothing to send."),
-            Self::Outcome => None,
-            Self::Check if troubled => None,
-            Self::Check => Some("Every row can be sent, or says nothing."),
-            Self::Adoption if report.command.ends_with("provider") => Some(
-                "Nothing was written. The snapshot has what the providers hold of the unchanged rows.",
-            ),
-            Self::Adoption => Some(
-                "Nothing was sent. What the unchanged rows say now counts as held by their providers.",
-            ),
-            Self::Drift if report.providers.values().any(|l| l.stopped.is_some()) => None,
-            Self::Drift => Some("No drift: what was read is what the providers acknowledged last."),
-        }
+        let words = match self {
+            Self::Whole | Self::Plan => "Nothing to send.",
+            Self::Outcome => return None,
+            Self::Check if troubled => return None,
+            Self::Check => "Every row can be sent, or says nothing.",
+            Self::Adoption if report.command.ends_with("provider") => {
+                "Nothing was written. The snapshot has what the providers hold of the unchanged rows."
+            }
+            Self::Adoption => {
+                "Nothing was sent. What the unchanged rows say now counts as held by their providers."
+            }
+            Self::Drift if report.providers.values().any(|l| l.stopped.is_some()) => return None,
+            Self::Drift => return Some(ReadBack::of(report).without_drift().into()),
+        };
+        Some(words.into())
     }
 }
 

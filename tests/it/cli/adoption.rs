@@ -209,7 +209,7 @@ fn an_empty_list_is_not_taken_for_absence() {
     assert_eq!(counts(&report), expected(all));
     assert_eq!(
         told(&report, "W_NOT_FOUND"),
-        [(json!(3), json!("2"), Value::Null)]
+        [(json!(3), json!("2"), json!("gone"))]
     );
     let plan = workdir.report(0, &["plan", "--only", "1"]);
     let before = json!("ann@example.com");

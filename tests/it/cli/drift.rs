@@ -80,7 +80,7 @@ fn nothing_has_drifted_right_after_a_sync() {
     assert_eq!(remote.hits().last().unwrap().method, "GET");
     let text = workdir.expect(0, &["drift"]).stdout;
     assert!(
-        text.contains("No drift: what was read is what the providers acknowledged last."),
+        text.contains("No drift: what was read is what the providers acknowledged last"),
         "{text}"
     );
 }
@@ -247,11 +247,86 @@ fn a_record_that_is_gone_is_told() {
     book.delete("b");
     let report = workdir.report(2, &["drift", "--expect-no-changes"]);
     assert_eq!(counts(&report)["skipped(not_found)"], 1);
-    let text = workdir.expect(0, &["drift"]).stdout;
-    assert!(
-        text.contains("the provider has no record with this remote id"),
-        "{text}"
+    let gone = &report["problems"][0];
+    assert_eq!(
+        ["code", "key", "remote_id", "outcome"].map(|name| gone[name].clone()),
+        ["W_NOT_FOUND", "2", "b", "skipped(not_found)"]
     );
+    let csv = workdir.expect(0, &["drift", "--format", "csv"]).stdout;
+    let line = r#""complycube","2","3","b","","skipped(not_found)","problem""#;
+    assert!(csv.contains(line), "{csv}");
+    says(
+        &workdir,
+        &[
+            "1 record was not found. Of the others, what was read is what",
+            "the provider has no record with this remote id",
+            "record b",
+        ],
+        "1 record was not found; nothing was changed.",
+    );
+    book.delete("a");
+    book.delete("c");
+    says(
+        &workdir,
+        &["3 records were not found; nothing else was compared."],
+        "3 records were not found; nothing was changed.",
+    );
+}
+
+/// What `drift` says in words, and in the headline of a page.
+fn says(workdir: &Workdir, words: &[&str], headline: &str) {
+    let text = workdir.expect(0, &["drift"]).stdout;
+    for words in words {
+        assert!(text.contains(words), "no {words:?} in\n{text}");
+    }
+    assert!(!text.contains("No drift"), "{text}");
+    for form in ["markdown", "html"] {
+        let page = workdir.expect(0, &["drift", "--format", form]).stdout;
+        assert!(page.contains(headline), "no {headline:?} in\n{page}");
+        assert!(!page.contains("No drift was found"), "{page}");
+    }
+}
+
+#[test]
+fn gone_records_are_told_beside_those_that_drifted() {
+    let (workdir, book, _remote) = synced();
+    book.delete("b");
+    book.change("a", json!({ "email": "other@example.com" }));
+    says(
+        &workdir,
+        &["~ 1  complycube a", "the provider has no record with this"],
+        "1 record holds something else than was acknowledged last, 1 record was not found; nothing was changed.",
+    );
+}
+
+#[test]
+fn no_drift_is_never_said_of_what_was_not_read() {
+    let (workdir, _, remote) = synced();
+    workdir.write(
+        "clients.csv",
+        "no,cc_id,email,joined,ssn,tier\n7,,gus@example.com,2020-01-07,S-7,gold\n",
+    );
+    let before = remote.count();
+    says(
+        &workdir,
+        &["Nothing was compared: no record was read."],
+        "Nothing was compared, because no record was read; nothing was changed.",
+    );
+    assert_eq!(remote.count(), before);
+}
+
+#[test]
+fn without_a_state_no_drift_is_not_said_to_be_what_was_acknowledged() {
+    let book = Book::new([json!({ "id": "a", "email": "ann@example.com" })]);
+    let remote = book.serve();
+    let workdir = Workdir::with(
+        &remote.url(),
+        "email = \"email\"",
+        "no,cc_id,email\n1,a,ann@example.com\n",
+    );
+    let text = workdir.expect(0, &["drift"]).stdout;
+    let words = "No drift: what was read is what the providers acknowledged last, or what the file says where they acknowledged nothing.";
+    assert!(text.contains(words), "{text}");
 }
 
 #[test]
