@@ -55,6 +55,16 @@ pub(super) fn rows_or_records(group: &ProblemGroup, n: u64) -> String {
     }
 }
 
+/// What stands in place of any finding, where there was no row to find it in.
+pub(super) fn without_any_row(report: &Report) -> Option<&'static str> {
+    let mut lanes = report.providers.values().map(|lane| &lane.counts);
+    let empty = lanes.all(|counts| counts.rows == 0 && counts.absent == 0);
+    (empty && !report.providers.is_empty()).then_some(match report.source.rows {
+        0 => "There are no rows in the file.",
+        _ => "There are no rows to look at.",
+    })
+}
+
 /// What this report comes to.
 pub(super) fn headline(report: &Report) -> Headline {
     let sum =
@@ -69,11 +79,15 @@ pub(super) fn headline(report: &Report) -> Headline {
         _ => "Report",
     };
     let refused = report.guards.iter().any(|v| v.ruling == Ruling::Refused);
+    let nothing = without_any_row(report);
     let (mut sentence, tone) = match report.command.as_str() {
         _ if refused => (
             "A guard refuses this plan. Nothing was sent.".to_owned(),
             Tone::Bad,
         ),
+        _ if report.exit.code == 0 && nothing.is_some() => {
+            (nothing.unwrap_or_default().to_owned(), Tone::Attention)
+        }
         "check" => (checked(troubled), Tone::Good),
         "plan" | "sync --dry-run" => (planned(report, sum(|counts| counts.planned)), Tone::Good),
         "drift" => drifted(report),

@@ -15,7 +15,7 @@ use std::io::Write;
 use crate::core::{LaneCounts, Scope};
 
 use super::escape::escape;
-use super::headline::ReadBack;
+use super::headline::{ReadBack, without_any_row};
 use super::model::{Detail, Report, ReportError};
 use super::paint::{Colour, Paint};
 use super::value::Values;
@@ -63,6 +63,9 @@ pub enum Part {
 impl Part {
     /// What stands where no row is listed.
     fn without_rows(self, report: &Report) -> Option<Cow<'static, str>> {
+        if let Some(words) = without_any_row(report).filter(|_| self != Self::Outcome) {
+            return Some(words.into());
+        }
         let troubled = report
             .providers
             .values()
@@ -99,12 +102,8 @@ where
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     if nothing_to_do(report) {
-        let what = match report.source.rows {
-            1 => "what the 1 row says".to_owned(),
-            n => format!("what the {} say", rows(n)),
-        };
         let last = sections::last_line(report, style);
-        let text = format!("Nothing to do: every provider already holds {what}.\n{last}");
+        let text = format!("{}\n{last}", idle_words(report));
         out.write_all(text.as_bytes())?;
         out.flush()?;
         return Ok(());
@@ -156,6 +155,20 @@ where
         out.write_all(format!("\n{words}\n").as_bytes())?;
     }
     Ok(())
+}
+
+/// What stands in place of a report of which there is nothing to tell.
+fn idle_words(report: &Report) -> String {
+    if let Some(words) = without_any_row(report) {
+        return format!("Nothing to do. {words}");
+    }
+    // A narrowed run has fewer rows than the file.
+    let lanes = report.providers.values().map(|lane| lane.counts.rows);
+    let what = match lanes.max().unwrap_or_default() {
+        1 => "what the 1 row says".to_owned(),
+        n => format!("what the {} say", rows(n)),
+    };
+    format!("Nothing to do: every provider already holds {what}.")
 }
 
 fn nothing_to_do(report: &Report) -> bool {

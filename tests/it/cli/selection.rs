@@ -1,5 +1,6 @@
 //! Narrowed runs: what is left out stays exactly as it was.
 
+use crate::support::book::Book;
 use crate::support::server::Answer;
 use crate::support::workdir::{FIELDS, ROWS, Remote, Workdir, config, counts, expected};
 
@@ -190,4 +191,35 @@ fn a_partial_file_has_no_row_guard_and_does_not_become_the_last_good_run() {
     }
     workdir.expect(4, &["sync"]);
     assert_eq!(remote.count(), 12);
+}
+
+#[test]
+fn a_file_without_rows_is_said_to_have_none() {
+    let remote = Book::new([]).serve();
+    let workdir = Workdir::with(&remote.url(), FIELDS, "no,cc_id,email,joined,first\n");
+    workdir.edit(
+        "clientsync.toml",
+        "[state]",
+        "[guards]\nmin_rows = 0\n[state]",
+    );
+    for command in [
+        &["plan"][..],
+        &["check"],
+        &["sync"],
+        &["adopt", "--from", "provider"],
+        &["adopt", "--from", "source"],
+        &["drift"],
+    ] {
+        for form in ["text", "markdown", "html"] {
+            let shown = workdir.expect(0, &[command, &["--format", form]].concat());
+            let shown = shown.stdout;
+            assert!(
+                shown.contains("There are no rows in the file."),
+                "{command:?}: {shown}"
+            );
+            for nonsense in ["every provider", "Every row", "0 rows say", "No drift"] {
+                assert!(!shown.contains(nonsense), "{command:?}: {shown}");
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clientsync::core::{Before, LaneCounts, LeftOutReason, Outcome, Problem};
 use clientsync::report::{
-    Cause, Collector, Colour, Detail, MAX_GROUPS, ReportError, RowDetail, Style, Values,
+    Cause, Collector, Colour, Detail, MAX_GROUPS, Report, ReportError, RowDetail, Style, Values,
     needs_escape, summary_line, write_text,
 };
 use serde_json::json;
@@ -155,6 +155,31 @@ fn a_plan_with_nothing_to_do_says_so_in_one_line() {
             format!("Nothing to do: every provider already holds {what}.\nexit 0 ok\n")
         );
     }
+}
+
+#[test]
+fn a_narrowed_plan_speaks_of_the_rows_that_it_looked_at() {
+    let mut report = report("plan", idle(1));
+    report.source.rows = 5;
+    assert_eq!(
+        text(&report, &[], Style::default()),
+        "Nothing to do: every provider already holds what the 1 row says.\nexit 0 ok\n"
+    );
+}
+
+#[test]
+fn where_there_are_no_rows_nothing_is_said_of_the_providers() {
+    let mut report = report("plan", idle(0));
+    let said = |report: &Report| text(report, &[], Style::default());
+    assert_eq!(
+        said(&report),
+        "Nothing to do. There are no rows in the file.\nexit 0 ok\n"
+    );
+    report.source.rows = 5;
+    assert_eq!(
+        said(&report),
+        "Nothing to do. There are no rows to look at.\nexit 0 ok\n"
+    );
 }
 
 #[test]
