@@ -19,6 +19,10 @@ use super::secret::Key;
 use super::shape::{Shape, Together};
 use super::view::{Hint, ViewError, decode, encode};
 
+/// The code of a change that was not sent, because the read showed a value that
+/// its policy keeps. Whoever tells of changes must not tell of it as done.
+pub const KEPT: &str = "W_KEPT";
+
 /// The outcome of [`complete`].
 #[derive(Clone, Debug)]
 pub enum Completed {
@@ -48,6 +52,9 @@ pub struct Settled {
     pub values: Vec<(FieldPath, Option<Value>)>,
     /// The fields that someone else changed since they were acknowledged.
     pub drifted: Vec<FieldPath>,
+    /// The fields that shall change and do not: the provider holds another value
+    /// already, and their policy keeps it.
+    pub kept: Vec<FieldPath>,
 }
 
 /// What [`complete`] needs beside the draft.
@@ -82,7 +89,9 @@ pub fn complete(
         .collect();
     let idle = dependents_without_condition(&changes, draft, read, with);
     changes.retain(|change| !idle.contains(&&change.field));
+    let kept = reading.kept(draft, with);
     let mut settled = reading.settled;
+    settled.kept = kept;
     for field in draft.withheld.iter().map(|w| &w.field).chain(idle.clone()) {
         settled.values.retain(|(path, _)| path != field);
         settled.values.push((field.clone(), None));
@@ -326,14 +335,30 @@ impl Reading {
         let Some(mapping) = with.mappings.iter().find(|m| m.field.path == change.field) else {
             return false;
         };
-        // What the snapshot took for empty may have been filled since: a read
-        // that was made anyway is believed, whatever it was made for.
-        let guarded = matches!(mapping.policy, Policy::Once | Policy::FillBlank);
-        if (guarded || change.when == When::Blank) && !is_blank(seen) {
-            return false;
-        }
-        !mapping.field.compare.equal(seen, &change.after)
+        !keeps(mapping, change, seen) && !mapping.field.compare.equal(seen, &change.after)
     }
+
+    /// The fields of changes that another value at the provider declines.
+    fn kept(&self, draft: &Draft, with: &Completing<'_>) -> Vec<FieldPath> {
+        let is_kept = |change: &&Change| {
+            let seen = self.seen.iter().find(|(path, _)| *path == change.field);
+            let mapping = with.mappings.iter().find(|m| m.field.path == change.field);
+            let (Some((_, seen)), Some(mapping)) = (seen, mapping) else {
+                return false;
+            };
+            keeps(mapping, change, seen) && !mapping.field.compare.equal(seen, &change.after)
+        };
+        let changes = draft.changes.iter().filter(is_kept);
+        changes.map(|change| change.field.clone()).collect()
+    }
+}
+
+/// Whether the policy of a change keeps what a read shows. What the snapshot took
+/// for empty may have been filled since: a read that was made anyway is believed,
+/// whatever it was made for.
+fn keeps(mapping: &Mapping, change: &Change, seen: &Value) -> bool {
+    let guarded = matches!(mapping.policy, Policy::Once | Policy::FillBlank);
+    (guarded || change.when == When::Blank) && !is_blank(seen)
 }
 
 fn hint<'a>(draft: &'a Draft, with: &Completing<'a>, path: &FieldPath) -> Hint<'a> {

@@ -20,7 +20,7 @@ mod view;
 mod wire;
 
 pub use compare::{Compare, is_blank};
-pub use complete::{Body, Completed, Completing, Settled, complete};
+pub use complete::{Body, Completed, Completing, KEPT, Settled, complete};
 pub use diff::{Before, Change, DiffContext, Shown, When, diff, immutable_problem};
 pub use drift::{Drift, DriftedField, Says};
 pub use field::{Access, Clear, Field, KeyedList, Place, ReadAs, ReadToken, Visibility};

@@ -58,7 +58,7 @@ impl Collector {
     fn take_row(&mut self, row: &RowDetail) {
         if matches!(row.outcome, Outcome::Planned | Outcome::Updated) {
             let fields = row.draft.changes.iter().map(|change| &change.field);
-            self.count(&row.provider, fields);
+            self.count(&row.provider, fields.filter(|field| !row.is_kept(field)));
         }
         for problem in row.problem_details() {
             self.take_problem(&problem);

@@ -36,6 +36,7 @@
 //! and role, which says what else it has:
 //!   "change"    field, before_state "value" | "unknown" | "new_field" | "hidden", before?,
 //!               after?, when "always" | "blank" (only if the provider holds nothing)
+//!   "kept"      field, when: a change that was not sent, because the provider held a value already
 //!   "extra"     field, after?, because {whole | together: pointer}: sent with the changes
 //!   "withheld"  field, while_false: pointer: kept back now
 //!   "carried"   unit: pointer: what else it holds is carried from the read
@@ -269,6 +270,15 @@ impl<'a> ChangeEntry<'a> {
         }
     }
 
+    /// A change that was not done has nothing before and after.
+    fn kept(row: &'a RowDetail, change: &'a Change) -> Self {
+        Self {
+            field: Some(&change.field),
+            when: Some(change.when),
+            ..Self::new(row, "kept")
+        }
+    }
+
     fn extra(row: &'a RowDetail, extra: &'a Extra, values: Values) -> Self {
         let after = Side::of(&extra.value, extra.shown, values);
         Self {
@@ -322,7 +332,11 @@ fn write_row(
     values: Values,
 ) -> Result<(), ReportError> {
     for change in &row.draft.changes {
-        array.entry(&ChangeEntry::change(row, change, values))?;
+        array.entry(&if row.is_kept(&change.field) {
+            ChangeEntry::kept(row, change)
+        } else {
+            ChangeEntry::change(row, change, values)
+        })?;
     }
     for extra in &row.draft.extras {
         array.entry(&ChangeEntry::extra(row, extra, values))?;

@@ -12,8 +12,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use thiserror::Error;
 
 use crate::core::{
-    Code, Draft, Drift, Estimate, FieldPath, GuardVerdict, LaneCounts, LeftOut, LeftOutReason,
-    Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, line_in_file,
+    Code, Draft, Drift, Estimate, FieldPath, GuardVerdict, KEPT, LaneCounts, LeftOut,
+    LeftOutReason, Note, Outcome, PlannedUpdate, Problem, Push, RecordKey, Scope, line_in_file,
 };
 
 /// The version of the JSON report's format.
@@ -321,6 +321,15 @@ impl From<Note> for ProblemDetail {
 }
 
 impl RowDetail {
+    /// Whether the provider held a value already that the field's policy kept, so
+    /// that this change was not sent.
+    #[must_use]
+    pub fn is_kept(&self, field: &FieldPath) -> bool {
+        let of_field = |problem: &Problem| problem.field.as_ref() == Some(field);
+        let mut kept = self.problems.iter().filter(|problem| problem.code == KEPT);
+        kept.any(of_field)
+    }
+
     /// The row's problems: those that were named, or the one that its outcome is.
     #[must_use]
     pub fn problem_details(&self) -> Vec<ProblemDetail> {

@@ -26,6 +26,10 @@ pub(super) const HIDDEN: &str = "(hidden)";
 /// What stands where a provider's words are not shown.
 pub(super) const WORDS_HIDDEN: &str = "the provider's words are hidden";
 
+/// What is said of a change that was not sent, because a policy kept what the
+/// provider held.
+pub(super) const KEPT_WORDS: &str = "kept: the provider holds a value already";
+
 /// The longest value shown whole, in characters.
 const LONGEST: usize = 120;
 

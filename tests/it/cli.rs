@@ -12,6 +12,7 @@ mod drift;
 mod failpoints;
 mod forms;
 mod full;
+mod kept;
 mod kills;
 mod lanes;
 mod locks;

@@ -5,8 +5,8 @@
 
 use super::worker::{Step, Worker};
 use crate::core::{
-    Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, Outcome, Overlay, Problem,
-    Response, Settled, complete, decode,
+    Acknowledged, Body, Completed, Completing, FieldPath, Hint, Json, KEPT, Outcome, Overlay,
+    Policy, Problem, Response, Settled, complete, decode,
 };
 use crate::engine::ends::{LaneStopped, Stopped};
 use crate::engine::exchange::decide::Stop;
@@ -268,6 +268,18 @@ impl<T: Transport> Worker<T> {
                 )
                 .field(path)
             }));
+        let kept = settled.kept.iter().map(|path| self.kept(path));
+        settlement.problems.extend(kept);
+    }
+
+    /// A change that the read of this attempt declined.
+    fn kept(&self, path: &FieldPath) -> Problem {
+        let policy = match self.lane().mapping(path).map(|mapping| mapping.policy) {
+            Some(Policy::Once) => "once",
+            _ => "fill_blank",
+        };
+        let why = format!("the provider holds a value already, and `{policy}` keeps it");
+        Problem::new(KEPT, why).field(path)
     }
 
     /// Members that the provider's answer shows otherwise than they were sent:

@@ -11,6 +11,8 @@
 //! outcome              what became of the row, skip reasons as skipped(reason)
 //! role                 which of the following the line is
 //!   change               a field that changes: field, before_state ... when
+//!   kept                 a change that was not sent, because the provider held a value already:
+//!                        field, when
 //!   extra                sent with the changes: field, after_state, after, because whole |
 //!                        together, unit
 //!   withheld             kept back now: field, because while_false, unit
@@ -259,15 +261,23 @@ where
 fn write_row(sheet: &mut Sheet<'_>, row: &RowDetail, values: Values) -> Result<(), ReportError> {
     let draft = &row.draft;
     for change in &draft.changes {
-        let line = Entry {
+        let kept = Entry {
             field: change.field.to_string(),
-            before: Some(Side::before(&change.before, change.shown, values)),
-            after: Some(Side::of(&change.after, change.shown, values)),
             when: match change.when {
                 When::Always => "always",
                 When::Blank => "blank",
             },
-            ..Entry::of_row(row, "change")
+            ..Entry::of_row(row, "kept")
+        };
+        let line = if row.is_kept(&change.field) {
+            kept
+        } else {
+            Entry {
+                before: Some(Side::before(&change.before, change.shown, values)),
+                after: Some(Side::of(&change.after, change.shown, values)),
+                role: "change",
+                ..kept
+            }
         };
         sheet.line(line.cells())?;
     }

@@ -15,11 +15,13 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::core::{Change, DriftedField, Extra, Outcome, Push, Says, SkipReason, Travels, When};
+use crate::core::{
+    Change, DriftedField, Extra, KEPT, Outcome, Push, Says, SkipReason, Travels, When,
+};
 use crate::report::escape::escape;
 use crate::report::model::{Detail, ProblemDetail, ReportError, RowDetail};
 use crate::report::text::named;
-use crate::report::value::{Side, Values, WORDS_HIDDEN, foreign, long_sides, shown};
+use crate::report::value::{KEPT_WORDS, Side, Values, WORDS_HIDDEN, foreign, long_sides, shown};
 
 use super::page::Page;
 
@@ -163,7 +165,13 @@ impl<'p, 'w> Records<'p, 'w> {
         let draft = &row.draft;
         let mut items = Vec::with_capacity(draft.changes.len());
         for change in &draft.changes {
-            items.push(self.change(change, values));
+            items.push(if row.is_kept(&change.field) {
+                let field = self.names.of(&change.field.to_string());
+                let words = KEPT_WORDS.to_owned();
+                item(Kind::Withheld, Some(field), [None, None], words)
+            } else {
+                self.change(change, values)
+            });
         }
         for extra in &draft.extras {
             items.push(self.extra(extra, values));
@@ -177,7 +185,9 @@ impl<'p, 'w> Records<'p, 'w> {
             let note = format!("the rest of {} is carried from the read", named(unit));
             items.push(item(Kind::Carried, None, [None, None], note));
         }
-        for problem in row.problem_details() {
+        // What was kept is told with its field already.
+        let problems = row.problem_details().into_iter();
+        for problem in problems.filter(|detail| detail.problem.code != KEPT) {
             items.push(self.problem(&problem, values));
         }
         items

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::core::{Drift, DriftedField, Outcome, Pointer, Push, ReadReason, Says, Travels, When};
 use crate::report::model::{RowDetail, quotes_provider};
 use crate::report::text::{named, speaker};
-use crate::report::value::{self, Values, WORDS_HIDDEN};
+use crate::report::value::{self, KEPT_WORDS, Values, WORDS_HIDDEN};
 use crate::report::words::counted;
 
 use super::code::{code, span};
@@ -63,6 +63,11 @@ fn place(remote_id: &str, line: Option<u64>) -> String {
 
 fn fields(text: &mut String, row: &RowDetail, values: Values) {
     for change in &row.draft.changes {
+        if row.is_kept(&change.field) {
+            let field = code(&change.field.to_string());
+            line(text, &format!("{field}: {KEPT_WORDS}"));
+            continue;
+        }
         let sides = value::sides(&change.before, &change.after, change.shown, values);
         let [before, after] = sides.map(|side| span(&side));
         let when = match change.when {

@@ -6,7 +6,7 @@ use crate::core::{Change, FieldPath, Outcome, Pointer, Push, ReadReason, Travels
 use crate::report::escape::escape;
 use crate::report::model::{RowDetail, quotes_provider};
 use crate::report::paint::Paint;
-use crate::report::value::{self, Values, WORDS_HIDDEN};
+use crate::report::value::{self, KEPT_WORDS, Values, WORDS_HIDDEN};
 use crate::report::words::counted;
 
 use super::Style;
@@ -29,6 +29,9 @@ pub(super) fn block(row: &RowDetail, run: bool, style: Style) -> String {
     if run {
         let outcome = match row.outcome {
             Outcome::Planned => "not yet attempted".to_owned(),
+            Outcome::Unchanged if row.draft.changes.iter().any(|c| row.is_kept(&c.field)) => {
+                "unchanged: nothing was left to send".to_owned()
+            }
             Outcome::Unchanged => "unchanged: the provider held it already".to_owned(),
             Outcome::InDoubt => "in doubt".to_owned(),
             other => other.to_string(),
@@ -82,6 +85,10 @@ fn fields(text: &mut String, row: &RowDetail, style: Style) {
     let dim = |label: String| style.colour.paint(Paint::Dim, &label);
     let mut lines: Vec<(String, String)> = Vec::new();
     for change in &draft.changes {
+        if row.is_kept(&change.field) {
+            lines.push((safe(&change.field), dim(format!("({KEPT_WORDS})"))));
+            continue;
+        }
         lines.push((safe(&change.field), changed(change, style)));
     }
     for extra in &draft.extras {
