@@ -7,6 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::contract::Contract;
+use super::facts::FieldFacts;
 use super::leaf::leaf_type;
 use super::schema::{ContractError, allows_null, compare, is_set, member};
 use crate::core::{
@@ -33,17 +34,6 @@ pub enum FieldError {
     /// Its own name is against the rules of the map that holds it.
     #[error("`{0}`: {1}")]
     Name(String, String),
-}
-
-/// One field of a contract, for pages about the provider.
-#[derive(Clone, Debug)]
-pub struct FieldFacts {
-    /// Its path; `*` stands for a key of the user's own.
-    pub path: String,
-    /// The part of the schema that describes it.
-    pub schema: Value,
-    /// Whether the body must hold it.
-    pub required: bool,
 }
 
 /// A node reached by a path, with what its ancestors say.
@@ -184,14 +174,6 @@ impl Contract {
         }
     }
 
-    /// Every leaf of the contract, in its order, with what describes it.
-    #[must_use]
-    pub fn facts(&self) -> Vec<FieldFacts> {
-        let mut all = Vec::new();
-        collect(&self.schema, "", false, &mut all);
-        all
-    }
-
     /// Refuses annotations that cannot mean anything.
     pub(super) fn check_fields(&self) -> Result<(), ContractError> {
         check_lists(&self.schema, "")?;
@@ -303,63 +285,6 @@ fn entry<'a>(node: &'a Value, at: Vec<String>, name: &str) -> Option<(&'a Value,
             key: name.to_owned(),
         },
     ))
-}
-
-fn collect(node: &Value, at: &str, required: bool, all: &mut Vec<FieldFacts>) {
-    let join = |name: &str| {
-        if at.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{at}.{name}")
-        }
-    };
-    if let Some(list) = node.get("x-list") {
-        let item = |name: Option<&Value>| {
-            name.and_then(Value::as_str)
-                .and_then(|name| node.get("items")?.get("properties")?.get(name))
-                .cloned()
-        };
-        if let Some(schema) = item(list.get("value")) {
-            all.push(FieldFacts {
-                path: join("*"),
-                schema,
-                required: false,
-            });
-        }
-        if let (Some(name), Some(schema)) = (
-            list.pointer("/flag/name").and_then(Value::as_str),
-            item(list.get("key")),
-        ) {
-            all.push(FieldFacts {
-                path: join(name),
-                schema,
-                required: false,
-            });
-        }
-        return;
-    }
-    if let Some(properties) = node.get("properties").and_then(Value::as_object) {
-        let needs = node.get("required").and_then(Value::as_array);
-        for (name, member) in properties {
-            collect(
-                member,
-                &join(name),
-                needs.is_some_and(|n| n.iter().any(|r| r == name.as_str())),
-                all,
-            );
-        }
-    }
-    match super::schema::rest(node) {
-        Some(rest) => collect(rest, &join("*"), false, all),
-        None if node.get("properties").is_none() && leaf_type(node).is_some() => {
-            all.push(FieldFacts {
-                path: at.to_owned(),
-                schema: node.clone(),
-                required,
-            });
-        }
-        None => {}
-    }
 }
 
 /// The nearest candidate, if it is near enough to be meant.

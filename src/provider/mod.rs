@@ -10,7 +10,9 @@ mod catalog;
 mod check;
 mod coerce;
 mod contract;
+mod facts;
 mod field;
+mod group;
 mod leaf;
 mod manifest;
 mod paging;
@@ -19,6 +21,7 @@ mod response;
 mod rule;
 mod schema;
 mod settings;
+mod spoken;
 mod violation;
 mod wait;
 
@@ -30,7 +33,9 @@ pub use allowance::{Allowance, allowances};
 pub use catalog::{Catalog, ProviderFiles};
 pub use coerce::coerce;
 pub use contract::{Checked, Contract, LeafRules};
-pub use field::{FieldError, FieldFacts, nearest};
+pub use facts::{FieldFacts, FieldRole};
+pub use field::{FieldError, nearest};
+pub use group::{GroupFacts, GroupKind};
 pub use leaf::{LeafType, Scalar};
 pub use manifest::{
     Auth, Condition, Echo, ErrorsShape, ErrorsTable, Id, IdType, Limits, LimitsTable, List,
@@ -39,10 +44,11 @@ pub use manifest::{
 };
 pub use paging::{ListPage, Position};
 pub use request::TokenEndpoint;
-pub use response::{Answer, Asked, Refusal};
+pub use response::{Answer, Asked, Refusal, USUAL_ANSWERS};
 pub use rule::NamedCheck;
 pub use schema::ContractError;
 pub use settings::{SettingProblem, Settings, is_loopback};
+pub use spoken::RuleFacts;
 pub use violation::Violation;
 pub use wait::{garbled_retry_after, told_wait};
 

@@ -329,6 +329,17 @@ pub(super) fn parse_wait(text: &str) -> Option<Duration> {
         .and_then(|wait| Duration::try_from(wait).ok())
 }
 
+/// What answers mean that no rule names, for pages about a provider; it says
+/// what `default_tail` does.
+pub const USUAL_ANSWERS: [&str; 6] = [
+    "HTTP 429, and HTTP 403 or 503 with Retry-After: throttle, all requests of the lane wait",
+    "HTTP 401: the token is renewed where there is a way to, else the lane stops",
+    "HTTP 402: defer, the lane goes on with a later run",
+    "HTTP 408, 423, 425 and 5xx: retry, it may pass later",
+    "any redirect, HTTP 501, 505 and 511: stop, nothing passes until someone acts",
+    "any other 4xx: reject, this row never passes as it is",
+];
+
 /// What a status means where no rule of the provider says otherwise.
 fn default_tail(response: &Response, now: Timestamp, refusal: Refusal) -> Answer {
     let throttled = |refusal| Answer::Throttled {

@@ -23,6 +23,7 @@ mod table;
 mod text;
 mod value;
 mod words;
+mod wrap;
 
 pub use collect::{Collector, MAX_GROUPS, MAX_PLACES};
 pub use csv::{Cells, write_csv, write_run_csv};
@@ -37,9 +38,9 @@ pub use model::{
 pub use paint::Colour;
 pub use progress::{BarWriter, Bars, ProgressLog};
 pub use providers::{
-    FieldLine, ProviderLine, ProviderPage, SecretLine, SettingLine, TogetherLine, UpdateLine,
-    write_provider_json, write_provider_text, write_providers_json, write_providers_markdown,
-    write_providers_text,
+    FieldLine, GroupLine, ProviderLine, ProviderPage, RequestLine, RuleLine, SecretLine,
+    SettingLine, TogetherLine, UpdateLine, write_provider_json, write_provider_text,
+    write_providers_json, write_providers_markdown, write_providers_text,
 };
 pub use runs::{
     AttemptLine, OutcomeLine, RunDetail, RunLine, write_run_json, write_run_text, write_runs_json,

@@ -5,6 +5,7 @@
 //! literals from its documents.
 
 mod answers;
+mod pages;
 mod refused;
 mod rounds;
 mod samples;

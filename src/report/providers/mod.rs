@@ -3,17 +3,19 @@
 //! The structs here are plain: the caller fills them from manifests and
 //! contracts. Every word of a manifest is foreign here, a user may bring one.
 
-use std::fmt::Write as _;
+mod page;
+
 use std::io::Write;
 
 use serde::Serialize;
 
-use super::escape::escape;
 use super::model::ReportError;
-use super::paint::{Colour, Paint};
+use super::paint::Colour;
 use super::runs::write_lines;
 use super::stream::ObjectWriter;
 use super::table::{Align, Table};
+
+pub use page::write_provider_text;
 
 /// One provider in the matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,18 +45,34 @@ pub struct ProviderPage {
     pub provider: ProviderLine,
     /// Where it is loaded from: `built in`, or a folder.
     pub origin: String,
+    /// The day on which the contract was last held against its sources.
+    pub verified: Option<String>,
     /// The settings a user gives.
     pub settings: Vec<SettingLine>,
     /// The secrets a user gives.
     pub secrets: Vec<SecretLine>,
+    /// How requests show who asks, in words.
+    pub auth: Vec<String>,
     /// The form of a remote id, in words.
     pub remote_id: String,
+    /// Where it stands in an update, in words.
+    pub remote_id_travels: String,
+    /// The requests that are sent.
+    pub requests: Vec<RequestLine>,
     /// How an update is sent.
     pub update: UpdateLine,
+    /// The limits with what chooses them, in words.
+    pub pace: Vec<String>,
+    /// How success and refusals are told, in words.
+    pub answers: Vec<String>,
     /// The rules by which answers are judged, first match first, in words.
     pub response_rules: Vec<String>,
+    /// What answers mean that no rule names, in words.
+    pub usual_answers: Vec<String>,
     /// The named checks across fields, in words.
     pub checks: Vec<String>,
+    /// The whole record and its groups, with the rules that no field has.
+    pub groups: Vec<GroupLine>,
     /// The fields of the contract.
     pub fields: Vec<FieldLine>,
 }
@@ -81,6 +99,19 @@ pub struct SecretLine {
     pub variable: String,
 }
 
+/// One kind of request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RequestLine {
+    /// What it is for (`update`, `read`, `list`, `token`).
+    pub name: String,
+    /// Its method.
+    pub method: String,
+    /// Its URL template.
+    pub url: String,
+    /// What its answer holds, in words.
+    pub notes: Vec<String>,
+}
+
 /// How an update is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UpdateLine {
@@ -99,8 +130,39 @@ pub struct UpdateLine {
 pub struct TogetherLine {
     /// The members (JSON Pointers).
     pub members: Vec<String>,
-    /// The member while whose value is false the others are not sent.
+    /// The member that says whether the others are sent.
     pub condition: Option<String>,
+    /// The value with which it lets them.
+    pub equals: Option<String>,
+}
+
+/// The whole record, or an object, map or list in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupLine {
+    /// Its path; empty for the whole record.
+    pub path: String,
+    /// `record`, `known record` (as far as the row and the state know it),
+    /// `object`, `map`, `keyed list` or `list`.
+    pub kind: String,
+    /// Of a keyed list: the member by which an entry is addressed.
+    pub key: Option<String>,
+    /// What it means.
+    pub description: Option<String>,
+    /// Its rules.
+    pub rules: Vec<RuleLine>,
+    /// Where it comes from (`x-source`).
+    pub source: Option<String>,
+}
+
+/// One rule of a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleLine {
+    /// The rule, as a predicate (`has at most 20 members`).
+    pub text: String,
+    /// What a person reads who breaks it (`x-message`).
+    pub message: Option<String>,
+    /// Where the rule comes from, where it says so itself.
+    pub source: Option<String>,
 }
 
 /// One field of a contract.
@@ -110,10 +172,20 @@ pub struct FieldLine {
     pub path: String,
     /// Its type (`string`, `integer or null`).
     pub kind: String,
-    /// Its rules, in words, one each (`at most 50 characters`).
+    /// What `*` stands for in its path.
+    pub key: Option<String>,
+    /// Its rules, in words, one each (`has at most 50 characters`).
     pub constraints: Vec<String>,
+    /// The same with what a person reads who breaks them.
+    pub rules: Vec<RuleLine>,
+    /// What a person reads who breaks any of them, its type included.
+    pub message: Option<String>,
     /// What else is true of it (`write-only`, `immutable`, `hidden`).
     pub flags: Vec<String>,
+    /// Whether an update can carry it.
+    pub writable: bool,
+    /// How `blank = "clear"` clears it: `null`, `remove`, or `no`.
+    pub clear: String,
     /// What it means.
     pub description: Option<String>,
     /// Where its rules come from (`x-source`).
@@ -180,130 +252,4 @@ pub fn write_provider_json(out: &mut dyn Write, page: &ProviderPage) -> Result<(
     object.member("format", &super::REPORT_FORMAT)?;
     object.members_of(page)?;
     object.finish()
-}
-
-/// Writes the page of one provider.
-pub fn write_provider_text(
-    out: &mut dyn Write,
-    page: &ProviderPage,
-    colour: Colour,
-) -> Result<(), ReportError> {
-    let line = &page.provider;
-    let mut text = format!(
-        "{}\n{}\n",
-        colour.paint(
-            Paint::Bold,
-            &escape(&format!("{}: {}", line.name, line.title))
-        ),
-        escape(&page.origin)
-    );
-    section(&mut text, colour, "Settings", settings(&page.settings));
-    section(&mut text, colour, "Secrets", secrets(&page.secrets));
-    let id = vec![escape(&page.remote_id).into_owned()];
-    section(&mut text, colour, "Remote id", id);
-    section(&mut text, colour, "Update", escaped(semantics(page)));
-    section(&mut text, colour, "Limits", escaped(line.limits.clone()));
-    let rules = escaped(page.response_rules.clone());
-    section(&mut text, colour, "How answers are judged", rules);
-    section(&mut text, colour, "Checks", escaped(page.checks.clone()));
-    section(&mut text, colour, "Fields", fields(&page.fields));
-    out.write_all(text.as_bytes())?;
-    Ok(())
-}
-
-fn section(text: &mut String, colour: Colour, title: &str, lines: Vec<String>) {
-    if lines.is_empty() {
-        return;
-    }
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "\n{}", colour.paint(Paint::Bold, title));
-    for line in lines {
-        let _ = writeln!(text, "  {line}");
-    }
-}
-
-fn escaped(lines: Vec<String>) -> Vec<String> {
-    lines
-        .into_iter()
-        .map(|line| escape(&line).into_owned())
-        .collect()
-}
-
-fn settings(settings: &[SettingLine]) -> Vec<String> {
-    if settings.is_empty() {
-        return Vec::new();
-    }
-    let names = ["name", "type", "default", "meaning"];
-    let mut table = Table::new(names.map(|name| (name, Align::Left)));
-    for setting in settings {
-        table.row([
-            &setting.name[..],
-            &setting.kind,
-            setting.default.as_deref().unwrap_or("(required)"),
-            setting.help.as_deref().unwrap_or(""),
-        ]);
-    }
-    table.text()
-}
-
-fn secrets(secrets: &[SecretLine]) -> Vec<String> {
-    let line = |secret: &SecretLine| {
-        let name = &secret.name;
-        let variable = &secret.variable;
-        format!("{name}: {name}_env (default {variable}), {name}_file or {name}_command")
-    };
-    escaped(secrets.iter().map(line).collect())
-}
-
-/// What an update does, in words.
-fn semantics(page: &ProviderPage) -> Vec<String> {
-    let (line, update) = (&page.provider, &page.update);
-    let mut words = vec![format!("{} {}", line.update, update.url)];
-    words.push(match &line.mode[..] {
-        "replace" => {
-            "The whole record is sent: it is read first, our values are laid over it, and what \
-             we do not map goes back untouched."
-                .to_owned()
-        }
-        "merge" => "Only what is sent is changed; the rest of the record stays.".to_owned(),
-        other => format!("Mode: {other}."),
-    });
-    for unit in update.whole.iter().filter(|unit| !unit.is_empty()) {
-        words.push(format!(
-            "{unit} is sent whole; its members that are not mapped are carried from a fresh read."
-        ));
-    }
-    for group in &update.together {
-        let members = group.members.join(", ");
-        let condition = match &group.condition {
-            Some(member) => format!("; while {member} is false, the others are not sent"),
-            None => String::new(),
-        };
-        words.push(format!("{members} are sent together{condition}."));
-    }
-    words.push(if update.repeatable {
-        "An update whose fate is unknown may be sent again.".to_owned()
-    } else {
-        "An update whose fate is unknown is never sent again unasked.".to_owned()
-    });
-    words
-}
-
-fn fields(fields: &[FieldLine]) -> Vec<String> {
-    if fields.is_empty() {
-        return Vec::new();
-    }
-    let names = ["path", "type", "rules", "flags", "meaning", "source"];
-    let mut table = Table::new(names.map(|name| (name, Align::Left)));
-    for field in fields {
-        table.row([
-            &field.path[..],
-            &field.kind,
-            &field.constraints.join("; "),
-            &field.flags.join(", "),
-            field.description.as_deref().unwrap_or(""),
-            field.source.as_deref().unwrap_or(""),
-        ]);
-    }
-    table.text()
 }
