@@ -3,11 +3,14 @@
 //! A manifest that passes here can be run: no later step meets a key that
 //! makes no sense.
 
+use serde_json::Value;
+
 use super::ProviderError;
 use super::contract::Contract;
+use super::field::nearest;
 use super::manifest::{IdType, MANIFEST_FORMAT, Manifest, Mode, Scheme, SettingType};
 use super::response::parse_wait;
-use crate::core::{BodyId, IdKind, Shape, Together, Whole};
+use crate::core::{BodyId, IdKind, Pointer, Shape, Together, Whole};
 
 pub(super) fn meaning(key: &str, why: &str) -> ProviderError {
     ProviderError::Meaning {
@@ -98,16 +101,15 @@ pub(super) fn check(manifest: &Manifest) -> Vec<ProviderError> {
             "is missing: a setting of type url with which every URL begins",
         ));
     }
-    for url in [
-        Some(&manifest.update.url),
-        manifest.read.as_ref().map(|r| &r.url),
-        manifest.list.as_ref().map(|list| &list.url),
-        manifest.auth.token_url.as_ref(),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        found.extend(check_template(url, manifest).err());
+    for (key, url) in [
+        ("update.url", Some(&manifest.update.url)),
+        ("read.url", manifest.read.as_ref().map(|r| &r.url)),
+        ("list.url", manifest.list.as_ref().map(|list| &list.url)),
+        ("auth.token_url", manifest.auth.token_url.as_ref()),
+    ] {
+        if let Some(url) = url {
+            found.extend(check_template(key, url, manifest));
+        }
     }
     found
 }
@@ -190,24 +192,26 @@ fn check_list(manifest: &Manifest) -> Result<(), ProviderError> {
 }
 
 /// Every `{name}` of a URL template is a setting or the id.
-fn check_template(template: &str, manifest: &Manifest) -> Result<(), ProviderError> {
+fn check_template(key: &str, template: &str, manifest: &Manifest) -> Vec<ProviderError> {
+    let mut found = Vec::new();
     if !template.starts_with("{base_url}") {
-        return Err(meaning("url", "does not begin with `{base_url}`"));
+        found.push(meaning(key, "does not begin with `{base_url}`"));
     }
+    let known: Vec<String> = manifest.settings.keys().cloned().collect();
     for part in template.split('{').skip(1) {
         let name = part.split('}').next().unwrap_or_default();
         if name != "id" && !manifest.settings.contains_key(name) {
-            return Err(meaning(
-                "url",
-                &format!("names `{{{name}}}`, which is no setting"),
-            ));
+            let hint = nearest(name, &known)
+                .map_or_else(String::new, |near| format!("; did you mean `{{{near}}}`?"));
+            let why = format!("names `{{{name}}}`, which is no setting{hint}");
+            found.push(meaning(key, &why));
         }
     }
-    Ok(())
+    found
 }
 
 /// The shape of updates: full-record mode is the one whole at the root.
-pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, ProviderError> {
+pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, Vec<ProviderError>> {
     let units = match manifest.update.mode {
         Mode::Replace => vec![Vec::new()],
         Mode::Merge => manifest
@@ -218,19 +222,26 @@ pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, P
             .collect(),
     };
     let mut wholes: Vec<Whole> = Vec::new();
+    let mut found = Vec::new();
     for at in units {
-        let key = "update.whole";
+        let (key, unit) = if at.is_empty() {
+            ("update.mode", "sends the whole record".to_owned())
+        } else {
+            let pointer = Pointer::new(at.clone());
+            ("update.whole", format!("names `{pointer}`"))
+        };
+        let mut refuse = |why: &str| {
+            found.push(meaning(key, &format!("{unit}, which {why}")));
+        };
         let Some(writable) = contract.writable(&at) else {
-            return Err(meaning(
-                key,
-                "names a member that the contract does not list",
-            ));
+            refuse("the contract does not list");
+            continue;
         };
         if wholes
             .iter()
             .any(|other| other.at.starts_with(&at) || at.starts_with(&other.at))
         {
-            return Err(meaning(key, "names a member inside another"));
+            refuse("lies inside another one, or holds it");
         }
         let read_elsewhere = contract.facts().iter().any(|facts| {
             let inside = at.is_empty()
@@ -243,16 +254,18 @@ pub(super) fn shape(manifest: &Manifest, contract: &Contract) -> Result<Shape, P
             inside && facts.schema.get("x-read-as").is_some()
         });
         if read_elsewhere {
-            return Err(meaning(
-                key,
+            refuse(
                 "holds a member that is read from another place (`x-read-as`), so a read cannot be sent back",
-            ));
+            );
         }
         wholes.push(Whole {
             closed: contract.closed_leaves(&at),
             writable,
             at,
         });
+    }
+    if !found.is_empty() {
+        return Err(found);
     }
     let groups = manifest.update.together.iter().map(|table| Together {
         members: table.members.iter().map(|p| p.tokens().to_vec()).collect(),
@@ -285,7 +298,12 @@ pub(super) fn check_pointers(manifest: &Manifest, contract: &Contract) -> Vec<Pr
     let keyed = groups
         .map(|pointer| ("update.together", pointer))
         .chain(manifest.id.body.iter().map(|pointer| ("id.body", pointer)));
+    let shown = manifest.response.echo.iter().flat_map(|echo| &echo.omits);
+    let shown = shown
+        .filter(|pointer| !is_read_place(pointer, contract))
+        .map(|pointer| ("response.echo.omits", pointer));
     keyed
+        .chain(shown)
         .filter(|(_, pointer)| contract.writable(pointer.tokens()).is_none())
         .map(|(key, pointer)| {
             meaning(
@@ -294,4 +312,15 @@ pub(super) fn check_pointers(manifest: &Manifest, contract: &Contract) -> Vec<Pr
             )
         })
         .collect()
+}
+
+/// Whether a member is one that only a read record has: where an `x-read-as`
+/// begins.
+fn is_read_place(pointer: &Pointer, contract: &Contract) -> bool {
+    let first = pointer.tokens().first();
+    contract.facts().iter().any(|facts| {
+        let place = facts.schema.get("x-read-as").and_then(Value::as_str);
+        let begins = place.and_then(|place| place.split('/').nth(1));
+        begins.is_some() && begins == first.map(String::as_str)
+    })
 }

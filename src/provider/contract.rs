@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::leaf::{LeafType, leaf_type};
 use super::schema::{ContractError, check_annotations, is_set, member, message, rest};
+use super::soundness::{check_meaning, in_words, refused};
 use super::violation::{Violation, code_of, text_of};
 use crate::core::{FieldPath, Writable};
 
@@ -39,25 +40,46 @@ pub struct LeafRules {
 }
 
 impl Contract {
-    /// Reads and compiles a contract.
-    pub fn parse(text: &str) -> Result<Self, ContractError> {
-        let schema: Value = serde_json::from_str(text).map_err(|e| ContractError::NotJson {
-            line: e.line(),
-            column: e.column(),
+    /// Reads and compiles a contract; all that is wrong with it is found at once.
+    pub fn parse(text: &str) -> Result<Self, Vec<ContractError>> {
+        let schema: Value = serde_json::from_str(text).map_err(|e| {
+            vec![ContractError::NotJson {
+                line: e.line(),
+                column: e.column(),
+            }]
         })?;
-        check_annotations(&schema, "")?;
-        let body = compile(&schema)?;
-        let record = match schema.pointer("/$defs/record") {
-            Some(rules) => Some(compile(&with_definitions(rules, &schema))?),
-            None => None,
-        };
-        let contract = Self {
-            schema,
-            body,
-            record,
-        };
-        contract.check_fields()?;
-        Ok(contract)
+        let mut found = check_meaning(&schema);
+        check_annotations(&schema, "", &mut found);
+        let body = compile(&schema);
+        let record = schema
+            .pointer("/$defs/record")
+            .map(|rules| compile(&with_definitions(rules, &schema)))
+            .transpose();
+        match (body, record) {
+            (Ok(body), Ok(record)) => {
+                let contract = Self {
+                    schema,
+                    body,
+                    record,
+                };
+                found.extend(contract.check_fields().err());
+                if found.is_empty() {
+                    Ok(contract)
+                } else {
+                    Err(found)
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                // What is told in our words is not told again in the validator's.
+                let told = |one: &ContractError| {
+                    one.place().is_some() && found.iter().any(|own| own.place() == one.place())
+                };
+                let mut refused = refused(&schema, error);
+                refused.retain(|one| !told(one));
+                found.extend(refused);
+                Err(found)
+            }
+        }
     }
 
     /// The schema itself, for pages about it and for the sandbox.
@@ -222,17 +244,14 @@ fn with_definitions(part: &Value, schema: &Value) -> Value {
 }
 
 /// Compiles with formats asserted, patterns in linear time and no fetching.
-fn compile(schema: &Value) -> Result<Validator, ContractError> {
+pub(super) fn compile(schema: &Value) -> Result<Validator, ContractError> {
     jsonschema::draft202012::options()
         .should_validate_formats(true)
         .should_ignore_unknown_formats(false)
         .with_pattern_options(PatternOptions::regex())
         .offline()
         .build(schema)
-        .map_err(|error| ContractError::Schema {
-            at: error.instance_path().as_str().to_owned(),
-            why: error.to_string(),
-        })
+        .map_err(|error| in_words(&error))
 }
 
 fn pointer_tokens(pointer: &str) -> Vec<String> {

@@ -21,6 +21,7 @@ mod response;
 mod rule;
 mod schema;
 mod settings;
+mod soundness;
 mod spoken;
 mod violation;
 mod wait;
@@ -54,6 +55,7 @@ pub use wait::{garbled_retry_after, told_wait};
 
 use check::{check, check_pointers, meaning, shape};
 use rule::check_rules;
+use soundness::why_no_pattern;
 
 use crate::core::{Shape, sha256_hex};
 
@@ -104,7 +106,7 @@ impl Provider {
     /// Makes a provider of its two files.
     pub fn new(manifest: &str, contract: &str) -> Result<Self, ProviderError> {
         let parsed = read_manifest(manifest)?;
-        let compiled = Contract::parse(contract)?;
+        let compiled = Contract::parse(contract).map_err(first)?;
         let wrong = check(&parsed)
             .into_iter()
             .chain(check_pointers(&parsed, &compiled))
@@ -112,7 +114,7 @@ impl Provider {
         if let Some(first) = wrong.into_iter().next() {
             return Err(first);
         }
-        let shape = shape(&parsed, &compiled)?;
+        let shape = shape(&parsed, &compiled).map_err(first)?;
         Ok(Self {
             id_rule: id_rule(&parsed)?,
             manifest: parsed,
@@ -124,23 +126,32 @@ impl Provider {
     }
 
     /// All that keeps two files from being a provider; nothing where they are
-    /// one.
+    /// one. A file that could not be read is `None`: the other is judged alone.
     #[must_use]
-    pub fn findings(manifest: &str, contract: &str) -> Vec<ProviderError> {
-        let (manifest, contract) = (read_manifest(manifest), Contract::parse(contract));
+    pub fn findings(manifest: Option<&str>, contract: Option<&str>) -> Vec<ProviderError> {
+        let manifest = manifest.map(read_manifest).transpose();
+        let contract = contract.map(Contract::parse).transpose();
         let mut found = Vec::new();
-        if let Ok(manifest) = &manifest {
+        if let Ok(Some(manifest)) = &manifest {
             found.extend(check(manifest));
             found.extend(id_rule(manifest).err());
         }
-        if let (Ok(manifest), Ok(contract)) = (&manifest, &contract) {
+        if let (Ok(Some(manifest)), Ok(Some(contract))) = (&manifest, &contract) {
             found.extend(check_pointers(manifest, contract));
-            found.extend(shape(manifest, contract).err());
+            found.extend(shape(manifest, contract).err().into_iter().flatten());
             found.extend(check_rules(&manifest.check, contract));
         }
         found.extend(manifest.err());
-        found.extend(contract.err().map(ProviderError::from));
+        let of_contract = contract.err().into_iter().flatten();
+        found.extend(of_contract.map(ProviderError::from));
         found
+    }
+
+    /// The name that a manifest gives, whatever else is wrong with it.
+    #[must_use]
+    pub fn name_in(manifest: &str) -> Option<String> {
+        let table: toml::Table = manifest.parse().ok()?;
+        Some(table.get("name")?.as_str()?.to_owned())
     }
 
     /// The provider's name.
@@ -181,6 +192,12 @@ impl Provider {
     }
 }
 
+/// What loading says of several things that are wrong.
+fn first<E: Into<ProviderError>>(found: Vec<E>) -> ProviderError {
+    let first = found.into_iter().next().map(Into::into);
+    first.unwrap_or_else(|| meaning("format", "cannot be judged"))
+}
+
 fn read_manifest(text: &str) -> Result<Manifest, ProviderError> {
     toml::from_str(text).map_err(|error| ProviderError::Manifest(error.to_string()))
 }
@@ -188,6 +205,8 @@ fn read_manifest(text: &str) -> Result<Manifest, ProviderError> {
 /// What a remote id must match.
 fn id_rule(manifest: &Manifest) -> Result<Validator, ProviderError> {
     let pattern = manifest.id.pattern.as_deref().unwrap_or(".+");
-    jsonschema::draft202012::new(&json!({ "pattern": pattern }))
-        .map_err(|_| meaning("id.pattern", "is not a regular expression"))
+    jsonschema::draft202012::new(&json!({ "pattern": pattern })).map_err(|_| {
+        let why = why_no_pattern(pattern);
+        meaning("id.pattern", &format!("is not a regular expression{why}"))
+    })
 }

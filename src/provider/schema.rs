@@ -19,7 +19,7 @@ pub enum ContractError {
         column: usize,
     },
     /// The schema does not compile.
-    #[error("the contract is not a JSON Schema (2020-12): at `{at}`: {why}")]
+    #[error("the contract is not a JSON Schema (2020-12): {}: {why}", spot(at))]
     Schema {
         /// Where in the schema.
         at: String,
@@ -27,7 +27,7 @@ pub enum ContractError {
         why: String,
     },
     /// An `x-` key that nobody knows.
-    #[error("the contract uses the unknown annotation `{key}` at `{at}`")]
+    #[error("the contract uses the unknown annotation `{key}` {}", spot(at))]
     Annotation {
         /// The key.
         key: String,
@@ -35,7 +35,7 @@ pub enum ContractError {
         at: String,
     },
     /// An annotation that does not hold what it must.
-    #[error("the contract's `{key}` at `{at}` {why}")]
+    #[error("the contract's `{key}` {} {why}", spot(at))]
     Value {
         /// The key.
         key: &'static str,
@@ -44,6 +44,25 @@ pub enum ContractError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl ContractError {
+    /// The place of a rule that is no JSON Schema.
+    pub(super) fn place(&self) -> Option<&str> {
+        match self {
+            Self::Schema { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+}
+
+/// A place in a schema, for a person.
+fn spot(at: &str) -> String {
+    if at.is_empty() {
+        "at the top".to_owned()
+    } else {
+        format!("at `{at}`")
+    }
 }
 
 /// The annotations of a contract (see the manifest page of the documentation).
@@ -59,25 +78,28 @@ const ANNOTATIONS: [&str; 9] = [
     "x-verified",
 ];
 
-/// Refuses unknown annotations anywhere in the schema.
-pub(super) fn check_annotations(schema: &Value, at: &str) -> Result<(), ContractError> {
+/// The unknown annotations anywhere in the schema.
+pub(super) fn check_annotations(schema: &Value, at: &str, found: &mut Vec<ContractError>) {
     match schema {
-        Value::Object(members) => members.iter().try_for_each(|(name, member)| {
+        Value::Object(members) => {
             // A property may have any name; what follows it is a schema again.
             let is_property = at.ends_with("/properties") || at.ends_with("/$defs");
-            if name.starts_with("x-") && !is_property && !ANNOTATIONS.contains(&name.as_str()) {
-                return Err(ContractError::Annotation {
-                    key: name.clone(),
-                    at: at.to_owned(),
-                });
+            for (name, member) in members {
+                if name.starts_with("x-") && !is_property && !ANNOTATIONS.contains(&name.as_str()) {
+                    found.push(ContractError::Annotation {
+                        key: name.clone(),
+                        at: at.to_owned(),
+                    });
+                }
+                check_annotations(member, &format!("{at}/{name}"), found);
             }
-            check_annotations(member, &format!("{at}/{name}"))
-        }),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, item)| check_annotations(item, &format!("{at}/{i}"))),
-        _ => Ok(()),
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                check_annotations(item, &format!("{at}/{place}"), found);
+            }
+        }
+        _ => {}
     }
 }
 

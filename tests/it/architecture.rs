@@ -30,6 +30,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 9] = [
             "thiserror",
             "toml",
             "jsonschema",
+            "regex_syntax",
             "jiff",
             "url",
             "percent_encoding",

@@ -44,8 +44,13 @@ impl Samples {
     }
 
     /// Writes a file.
-    pub(crate) fn write(&self, file: &str, text: &str) {
+    pub(crate) fn write(&self, file: &str, text: impl AsRef<[u8]>) {
         self.0.write(file, text);
+    }
+
+    /// The text of a file.
+    pub(crate) fn text(&self, file: &str) -> String {
+        self.0.read(file)
     }
 
     /// Replaces a text in a file.
