@@ -1,8 +1,9 @@
 //! Chosen faults: what shall go wrong, how often, and with which requests.
 //!
-//! Which request fails depends on its number and a seed alone, so that a run
-//! against the sandbox can be repeated. Requests for tokens never fail: without
-//! one a lane stops, and nothing else could be seen.
+//! Which request fails depends on a seed, its lane and its number in that lane
+//! alone, so that a run against the sandbox can be repeated: how the requests
+//! of several lanes mix is different every time. Requests for tokens never
+//! fail: without one a lane stops, and nothing else could be seen.
 
 use std::fmt;
 
@@ -121,19 +122,23 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// What goes wrong with the request of this number.
-    pub(super) fn strike(&self, number: u64) -> Option<FaultKind> {
+    /// What goes wrong with a lane's request of this number.
+    pub(super) fn strike(&self, lane: &str, number: u64) -> Option<FaultKind> {
+        // Lanes of one seed share nothing, or all would fail at once.
+        let seed = lane.bytes().fold(mix(self.seed), |seed, byte| {
+            mix(seed.wrapping_add(u64::from(byte)))
+        });
         self.kinds
             .iter()
             .zip(1_u64..)
-            .find(|(fault, place)| share(self.seed, *place, number) < fault.rate)
+            .find(|(fault, place)| share(seed, *place, number) < fault.rate)
             .map(|(fault, _)| fault.kind)
     }
 }
 
 /// A share in 0..1 that looks random and is the same every time.
 fn share(seed: u64, place: u64, number: u64) -> f64 {
-    let mixed = mix(mix(mix(seed).wrapping_add(place)).wrapping_add(number));
+    let mixed = mix(mix(seed.wrapping_add(place)).wrapping_add(number));
     let high = u32::try_from(mixed >> 32).unwrap_or(u32::MAX);
     f64::from(high) / (f64::from(u32::MAX) + 1.0)
 }
@@ -181,7 +186,7 @@ mod tests {
     #[test]
     fn a_rate_strikes_its_share_of_the_requests_and_the_same_ones_every_time() {
         let struck = |faults: &Faults| -> Vec<u64> {
-            let hit = |n: &u64| faults.strike(*n).is_some();
+            let hit = |n: &u64| faults.strike("crm", *n).is_some();
             (1..=10_000).filter(hit).collect()
         };
         let fifth = faults(&["500=0.2"], 0);
@@ -194,11 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn each_lane_has_faults_of_its_own() {
+        let half = faults(&["500=0.5"], 0);
+        let fate = |lane: &str| -> Vec<bool> {
+            let struck = |n| half.strike(lane, n).is_some();
+            (1..=1_000).map(struck).collect()
+        };
+        let (one, other) = (fate("crm"), fate("shop"));
+        let same = one.iter().zip(&other).filter(|(a, b)| a == b).count();
+        assert!((400..600).contains(&same), "{same}");
+        assert_ne!(fate("ab"), fate("ba"));
+    }
+
+    #[test]
     fn faults_strike_independently_and_the_first_decides() {
         let both = faults(&["500=0.5", "html=0.5"], 0);
         let count = |kind| {
             (1..=10_000)
-                .filter(|n| both.strike(*n) == Some(kind))
+                .filter(|n| both.strike("crm", *n) == Some(kind))
                 .count()
         };
         let counts = (count(FaultKind::ServerError), count(FaultKind::Html));

@@ -55,6 +55,8 @@ pub(super) struct Lane {
     commands: BTreeMap<String, BTreeMap<String, u64>>,
     file: Option<Arc<Mutex<RecordsFile>>>,
     unknown_ids: UnknownIds,
+    /// The requests so far that a fault could strike.
+    strikable: u64,
 }
 
 impl Lane {
@@ -85,6 +87,7 @@ impl Lane {
             commands: BTreeMap::new(),
             file,
             unknown_ids,
+            strikable: 0,
         })
     }
 
@@ -98,6 +101,12 @@ impl Lane {
 
     pub(super) fn commands(&self, id: &str) -> BTreeMap<String, u64> {
         self.commands.get(id).cloned().unwrap_or_default()
+    }
+
+    /// The number of the next request that a fault could strike, from 1.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.strikable += 1;
+        self.strikable
     }
 
     /// The header that carries a credential, in lower case.

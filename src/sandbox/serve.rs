@@ -5,7 +5,6 @@
 //! read the records through a name that points here.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -39,8 +38,6 @@ pub(super) struct Shared {
     pub(super) lanes: Vec<(String, Mutex<Lane>)>,
     pub(super) log: Mutex<Log>,
     faults: Faults,
-    /// The number of the last request that a fault could strike.
-    strikable: AtomicU64,
 }
 
 /// What the log needs to know of a request's lane.
@@ -123,7 +120,6 @@ impl Shared {
             lanes,
             log: Mutex::new(Log::default()),
             faults,
-            strikable: AtomicU64::default(),
         }
     }
 
@@ -159,7 +155,11 @@ impl Shared {
         };
         let mut lane = lock(lane);
         let secret_body = lane.is_token_path(segments);
-        let fault = if secret_body { None } else { self.strike() };
+        let fault = if secret_body {
+            None
+        } else {
+            self.faults.strike(name, lane.next_number())
+        };
         let failed = fault.filter(|fault| !fault.applies());
         let reply = match failed {
             Some(fault) => lane.failed(fault).unwrap_or_else(Reply::page),
@@ -182,12 +182,6 @@ impl Shared {
         let status = if is_silent { 0 } else { reply.status };
         self.note(parts, body, served, status);
         (reply, fault)
-    }
-
-    /// What goes wrong with the next request to a lane.
-    fn strike(&self) -> Option<FaultKind> {
-        let number = self.strikable.fetch_add(1, Ordering::Relaxed) + 1;
-        self.faults.strike(number)
     }
 
     /// Logs a request.

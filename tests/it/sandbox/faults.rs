@@ -12,7 +12,7 @@ use clientsync::sandbox::{
     Credentials, Fault, FaultKind, Faults, LoggedRequest, Running, Sandbox, SandboxSettings, Seed,
 };
 
-use super::{JSON, held, login, post_cc, raw_key, send, settings, started};
+use super::{JSON, held, login, patch_crm, post_cc, raw_key, send, settings, started};
 use crate::support::workdir::{TOKEN_VARIABLE, Workdir};
 
 async fn failing(faults: &[&str], seed: u64) -> Running {
@@ -147,6 +147,39 @@ async fn the_same_requests_fail_every_time_and_others_with_another_seed() {
     let first = struck(0).await;
     assert_eq!(first, struck(0).await);
     assert_ne!(first, struck(1).await);
+}
+
+/// Two lanes ask in another order each time, and with another number of
+/// requests between: the n-th of a lane fares as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lanes_requests_fare_alike_however_those_of_others_fall_between() {
+    let fates = async |order: &[&str]| {
+        let at = failing(&["500=0.3", "503=0.3"], 0).await;
+        for lane in order {
+            match *lane {
+                "cc" => post_cc(&at, r#"{"mobile":"1"}"#),
+                _ => patch_crm(&at, "c1", "{}"),
+            };
+        }
+        let requests = at.requests();
+        let of = |lane: &str| -> Vec<Option<FaultKind>> {
+            let own = requests.iter().filter(|request| request.lane == lane);
+            own.map(|request| request.fault).collect()
+        };
+        (of("cc"), of("my crm"))
+    };
+    let in_turn = ["cc", "my crm"].repeat(20);
+    let one_first = [["cc"; 20], ["my crm"; 20]].concat();
+    let mixed = [
+        "my crm", "my crm", "cc", "cc", "my crm", "cc", "cc", "my crm",
+    ]
+    .repeat(5);
+    let first = fates(&in_turn).await;
+    assert_eq!((first.0.len(), first.1.len()), (20, 20));
+    assert!(first.0.iter().any(Option::is_some) && first.0.iter().any(Option::is_none));
+    assert_ne!(first.0, first.1);
+    assert_eq!(first, fates(&one_first).await);
+    assert_eq!(first, fates(&mixed).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
