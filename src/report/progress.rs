@@ -38,22 +38,30 @@ impl Tally {
         }
     }
 
+    fn template(&self) -> &'static str {
+        if self.waiting.is_some() {
+            WAITING
+        } else {
+            WORKING
+        }
+    }
+
     fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
+        // First what fits on a narrow terminal and matters now.
+        let mut remarks: Vec<String> = self.waiting.clone().into_iter().collect();
         if self.troubled > 0 {
             remarks.push(format!("{} troubled", number(self.troubled)));
         }
         if self.retries > 0 {
             remarks.push(counted(self.retries, "retry", "retries"));
         }
-        remarks.extend(self.waiting.clone());
         remarks
     }
 }
 
 fn waits(wait: Duration, reason: &str) -> String {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    format!("waits {}: {}", duration(seconds), escape(reason))
+    format!("paused {}: {}", duration(seconds), escape(reason))
 }
 
 /// A panic elsewhere must not take the progress with it.
@@ -89,7 +97,7 @@ impl Bars {
 
     fn start(&self, lane: String, rows: u64) {
         let bar = self.all.add(ProgressBar::new(rows));
-        bar.set_style(style());
+        bar.set_style(style(WORKING));
         bar.set_prefix(escape(&lane).into_owned());
         bar.tick();
         let tally = Tally {
@@ -101,14 +109,24 @@ impl Bars {
 
     fn change(&self, lane: &str, change: impl FnOnce(&ProgressBar, &mut Tally)) {
         if let Some((bar, tally)) = lock(&self.lanes).get_mut(lane) {
+            let before = tally.template();
             change(bar, tally);
+            if tally.template() != before {
+                bar.set_style(style(tally.template()));
+            }
             bar.set_message(tally.remarks().join(", "));
         }
     }
 }
 
-fn style() -> ProgressStyle {
-    let template = "{prefix:12} [{bar:24}] {human_pos}/{human_len}  {rate}  ETA {eta}  {wide_msg}";
+/// The bar of a lane at work.
+const WORKING: &str =
+    "{prefix:12} [{bar:24}] {human_pos}/{human_len}  {rate}  ETA {eta}  {wide_msg}";
+/// The bar of one that waits or has ended: its rate says nothing, and the reason
+/// must fit on a terminal of 80 columns.
+const WAITING: &str = "{prefix:12} [{bar:20}] {human_pos}/{human_len}  {wide_msg}";
+
+fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")

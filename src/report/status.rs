@@ -53,7 +53,7 @@ pub struct AtWork {
 pub struct LaneStatus {
     /// The records that the snapshot knows.
     pub records: u64,
-    /// Rows of the last whole file that are not done: planned or failed.
+    /// Rows of the last whole file that are not done and not in doubt.
     pub pending: u64,
     /// Clients that a request may have changed without our knowing.
     pub in_doubt: u64,

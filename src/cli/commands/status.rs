@@ -63,10 +63,13 @@ fn fill(report: &mut StatusReport, store: &Store) -> Result<(), StoreError> {
     for lane in store.lanes() {
         let left = whole.as_ref().and_then(|run| run.lanes.get(lane));
         let blocked = store.blocked_until(lane)?.filter(|until| *until > now);
+        let in_doubt = u64::try_from(store.in_doubt(lane)?.len()).unwrap_or(u64::MAX);
+        // Of rows that failed, some are in doubt as well: each counts once.
+        let undone = left.map_or(0, |c| c.planned + c.failed + c.in_doubt);
         let status = LaneStatus {
             records: store.records(lane)?,
-            pending: left.map_or(0, |counts| counts.planned + counts.failed),
-            in_doubt: u64::try_from(store.in_doubt(lane)?.len()).unwrap_or(u64::MAX),
+            pending: undone.saturating_sub(in_doubt),
+            in_doubt,
             blocked_until: blocked.map(clock::text),
         };
         report.providers.insert(lane.to_owned(), status);

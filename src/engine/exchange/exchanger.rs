@@ -125,9 +125,15 @@ impl<T: Transport> Exchanger<T> {
             stopped: self.gate.stopped(),
             waited: self.gate.waited(),
             budget_left: self.gate.budget_left(),
-            resume: self.gate.resume(),
+            resume: self.gate.resume().or_else(|| self.rest_until()),
             ..LaneEnd::default()
         }
+    }
+
+    /// Until when the provider is to be left alone, where a lane ends in a pause.
+    fn rest_until(&self) -> Option<Timestamp> {
+        let rest = self.gate.stopped().and_then(|_| self.gate.rest())?;
+        Some(after(self.now(), rest))
     }
 
     /// Whether the lane has ended early.

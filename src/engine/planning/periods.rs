@@ -105,8 +105,8 @@ impl Periods {
         lane: &Lane,
         store: Option<&Store>,
         draft: &Draft,
-        desired: &[Desired],
-        known: &Acknowledged,
+        (desired, known): (&[Desired], &Acknowledged),
+        remote_id: &str,
     ) -> Result<Vec<Problem>, StoreError> {
         let mut problems = Vec::new();
         for (number, rule) in rules(lane) {
@@ -122,6 +122,10 @@ impl Periods {
             ) else {
                 continue;
             };
+            // A record that names itself is told so, in the words of that check.
+            if other == remote_id && must_not_name_itself(lane, rule.pointer) {
+                continue;
+            }
             let theirs = match self.of.get(&(lane.ordinal, number, other.clone())) {
                 Some(planned) => *planned,
                 None => acknowledged(lane, store, rule, &other)?,
@@ -155,6 +159,12 @@ fn rules(lane: &Lane) -> impl Iterator<Item = (usize, Rule<'_>)> {
         )),
         _ => None,
     })
+}
+
+/// Whether a check of its own refuses a record that names itself there.
+fn must_not_name_itself(lane: &Lane, at: &Pointer) -> bool {
+    let mut checks = lane.provider.manifest.check.iter();
+    checks.any(|check| matches!(check, NamedCheck::NotSelf { pointer } if pointer == at))
 }
 
 /// The state, where it knows the lane.

@@ -248,7 +248,13 @@ impl<'a> LanePlanner<'a> {
         }
         let overlaps = self
             .periods
-            .judge(lane, self.store, &draft, desired, acknowledged)
+            .judge(
+                lane,
+                self.store,
+                &draft,
+                (desired, acknowledged),
+                &remote_id,
+            )
             .map_err(Left::Store)?;
         if !overlaps.is_empty() {
             return Err(Left::Invalid(overlaps));

@@ -48,3 +48,16 @@ fn a_delegate_who_is_away_is_told_at_the_row_whatever_comes_first() {
     assert_refused(&report);
     assert_eq!(report["providers"]["weel"]["unchanged"], 2);
 }
+
+#[test]
+fn a_delegate_who_is_the_row_itself_is_told_as_that() {
+    let workdir = Workdir::new().token(None);
+    workdir.write("clientsync.toml", CONFIG.replace("SOURCE", "rows.csv"));
+    let rows = "employee,weel_id,away,from,to,deputy\nann,456,true,2026-06-01,2026-06-15,456\n";
+    workdir.write("rows.csv", rows);
+    let report = workdir.report(3, &["plan"]);
+    let problem = &report["problems"][0];
+    assert_eq!(problem["field"], "delegate_approver", "{report:#}");
+    let message = problem["message"].as_str().unwrap();
+    assert!(message.contains("itself"), "{message}");
+}

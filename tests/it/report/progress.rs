@@ -100,8 +100,8 @@ fn the_log_tells_a_line_per_interval_and_not_more() {
             "weel: 1,204 updates to send",
             "weel: 29 of 1,204 done, 58 a minute, about 20 min 15 s left",
             "weel: 59 of 1,204 done, 59 a minute, about 19 min 24 s left, 1 troubled, 1 retry",
-            "weel: 70 of 1,204 done, 42 a minute, about 27 min left, 1 troubled, 1 retry, waits 1 min: provider asked",
-            "weel: 70 of 1,204 done in 1 min 40 s, 1 troubled, 1 retry, stopped: the budget is used up",
+            "weel: 70 of 1,204 done, 42 a minute, about 27 min left, paused 1 min: provider asked, 1 troubled, 1 retry",
+            "weel: 70 of 1,204 done in 1 min 40 s, stopped: the budget is used up, 1 troubled, 1 retry",
         ]
     );
 }
@@ -136,7 +136,7 @@ impl Screen {
 
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        160
+        80
     }
     fn move_cursor_up(&self, _: usize) -> io::Result<()> {
         Ok(())
@@ -193,7 +193,10 @@ fn each_lane_has_a_bar_that_says_what_it_waits_for() {
     let drawn = screen.drawn();
     assert!(drawn.contains("weel         ["), "{drawn}");
     assert!(drawn.contains("1/1,204"), "{drawn}");
-    let last = "1 troubled, 1 retry, stopped: too many\\u{1b}[2J rejects";
+    // Both fit on a terminal of 80 columns.
+    let wait = "paused 1 min 30 s: provider asked";
+    assert!(drawn.contains(wait), "{drawn}");
+    let last = "stopped: too many\\u{1b}[2J rejects";
     assert!(drawn.contains(last), "{drawn}");
     let foreign = |c| c != '\n' && c != '\u{1b}' && needs_escape(c);
     assert!(!drawn.contains(foreign), "{drawn:?}");
