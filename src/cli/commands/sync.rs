@@ -42,10 +42,10 @@ pub(in crate::cli) fn run(
     let started = clock::now();
     let run_id = clock::new_id(started)?;
     let lock = locking::lock(session, &run_id, started)?;
+    let opened = session.open_source()?;
     if session.asked.sandbox.fresh {
         super::sandbox::forget(session)?;
     }
-    let opened = session.open_source()?;
     let mut store = locking::open(session, &lock, started)?;
     let key = session.key()?;
     let runtime = runtime()?;

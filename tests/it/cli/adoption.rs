@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::book::Book;
+use crate::support::samples::harbour;
 use crate::support::server::Answer;
 use crate::support::workdir::{Remote, Workdir, config, counts, expected};
 
@@ -519,33 +520,11 @@ fn a_budget_is_kept_and_the_next_adoption_reads_only_the_rest() {
 /// A directory with the sample of an own provider, whose list shows no e-mail
 /// address, and whose records are found by it.
 fn own_provider(url: &str) -> Workdir {
-    let workdir = Workdir::new();
-    let sample = |file: &str| {
-        let folder = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/samples/custom-provider/providers/harbour/"
-        );
-        std::fs::read_to_string(format!("{folder}{file}")).unwrap()
-    };
-    let manifest = sample("provider.toml").replace(
-        "id    = \"/number\"",
-        "id    = \"/number\"\nomits = [\"/email\"]",
-    );
-    workdir.write("own/harbour/provider.toml", manifest);
-    workdir.write(
-        "own/harbour/contract.schema.json",
-        sample("contract.schema.json"),
-    );
-    let text = config(url, "name = \"name\"")
-        .replace("complycube", "harbour")
-        .replace(
-            "settings = { ",
-            "match = { field = \"email\", column = \"email\" }\nsettings = { club = \"north\", ",
-        );
-    workdir.write(
-        "clientsync.toml",
-        format!("{text}[run]\nproviders_dir = \"own\"\n"),
-    );
+    let by_mail = "match = { field = \"email\", column = \"email\" }\n";
+    let workdir = harbour(url, by_mail, |manifest| {
+        let omits = "id    = \"/number\"\nomits = [\"/email\"]";
+        manifest.replace("id    = \"/number\"", omits)
+    });
     workdir.write(
         "clients.csv",
         "no,cc_id,name,email\n1,M-1,Ann,a1@example.com\n2,,Bob,a2@example.com\n3,,Cyd,a3@example.com\n",

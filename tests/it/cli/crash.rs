@@ -5,9 +5,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::support::samples::harbour;
 use crate::support::server::Answer;
 use crate::support::workdir::{
-    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, config, counts, expected, record_id,
+    FIELDS, ROWS, Remote, Workdir, accepted, assert_adds_up, counts, expected, record_id,
 };
 
 /// A server that holds the n-th request open for ever and says so.
@@ -248,30 +249,13 @@ fn what_is_in_doubt_and_wanted_by_nobody_any_more_is_let_go() {
 #[test]
 fn an_update_that_must_not_be_repeated_and_cannot_be_looked_into_stays_in_doubt() {
     let (remote, holds) = hanging(1);
-    let workdir = Workdir::new();
-    let sample = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/samples/custom-provider/providers/harbour/"
-    );
-    let sample = |file: &str| std::fs::read_to_string(format!("{sample}{file}")).unwrap();
-    let manifest = sample("provider.toml");
-    let (head, tail) = manifest.split_once("[read]").unwrap();
-    let (_, tail) = tail.split_once("[response]").unwrap();
-    let manifest = format!("{head}[response]{tail}")
-        .replace("repeatable = true", "repeatable = false")
-        .replace("whole      = [\"/address\"]", "");
-    workdir.write("own/harbour/provider.toml", manifest);
-    workdir.write(
-        "own/harbour/contract.schema.json",
-        sample("contract.schema.json"),
-    );
-    let text = config(&remote.url(), "name = \"name\"")
-        .replace("complycube", "harbour")
-        .replace("settings = { ", "settings = { club = \"north\", ");
-    workdir.write(
-        "clientsync.toml",
-        format!("{text}[run]\nproviders_dir = \"own\"\n"),
-    );
+    let workdir = harbour(&remote.url(), "", |manifest| {
+        let (head, tail) = manifest.split_once("[read]").unwrap();
+        let (_, tail) = tail.split_once("[response]").unwrap();
+        format!("{head}[response]{tail}")
+            .replace("repeatable = true", "repeatable = false")
+            .replace("whole      = [\"/address\"]", "")
+    });
     workdir.write("clients.csv", "no,cc_id,name\n1,M-1,Ann\n2,M-2,Bob\n");
     let mut child = workdir.start(&["sync"]);
     holds.recv_timeout(Duration::from_secs(60)).unwrap();

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use super::workdir::{Ran, Workdir};
+use super::workdir::{Ran, Workdir, config};
 
 /// A copy of `samples/`, removed when it is dropped.
 pub(crate) struct Samples(Workdir);
@@ -82,4 +82,23 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), &target).unwrap();
         }
     }
+}
+
+/// A directory with a lane of the sample's own provider, after a change of its
+/// manifest; `more` begins the lane's table.
+pub(crate) fn harbour(url: &str, more: &str, change: impl FnOnce(String) -> String) -> Workdir {
+    let workdir = Workdir::new();
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/custom-provider/providers/harbour");
+    let sample = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
+    let [manifest, contract] = ["provider.toml", "contract.schema.json"];
+    workdir.write(&format!("own/harbour/{manifest}"), change(sample(manifest)));
+    workdir.write(&format!("own/harbour/{contract}"), sample(contract));
+    let settings = format!("{more}settings = {{ club = \"north\", ");
+    let text = config(url, "name = \"name\"")
+        .replace("complycube", "harbour")
+        .replace("settings = { ", &settings);
+    let text = format!("{text}[run]\nproviders_dir = \"own\"\n");
+    workdir.write("clientsync.toml", text);
+    workdir
 }

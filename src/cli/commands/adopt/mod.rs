@@ -66,10 +66,10 @@ pub(in crate::cli) fn run(
     let started = clock::now();
     let run_id = clock::new_id(started)?;
     let lock = locking::lock(session, &run_id, started)?;
+    let opened = session.open_source()?;
     if session.asked.sandbox.fresh {
         super::sandbox::forget(session)?;
     }
-    let opened = session.open_source()?;
     let store = locking::open(session, &lock, started)?;
     let key = session.key()?;
     let verdicts = guards(session, &opened, Some(&store))?;
