@@ -6,7 +6,7 @@
 
 use super::tally::{Tally, Verdict};
 use super::worker::Worker;
-use crate::core::Outcome;
+use crate::core::{LaneCounts, Outcome};
 use crate::engine::ends::{LaneStopped, Stopped};
 use crate::engine::exchange::decide::Stop;
 use crate::engine::exchange::gate::lock;
@@ -29,6 +29,14 @@ pub(in crate::engine) struct Waiting {
 }
 
 impl Waiting {
+    /// Nothing waits in a lane with these counts.
+    pub(in crate::engine) fn new(counts: &LaneCounts) -> Self {
+        Self {
+            tally: Tally::new(counts.unchanged),
+            ..Self::default()
+        }
+    }
+
     /// The next refusal that is known to be its row's own, and what it means.
     fn next_released(&mut self) -> Option<(Settlement, Verdict)> {
         let tally = &mut self.tally;
@@ -66,8 +74,8 @@ impl<T: Transport> Worker<T> {
         earlier: Earlier,
     ) -> Result<(), LaneStopped> {
         if earlier == Earlier::Rejected {
-            // That it is refused again says nothing about the lane.
-            return self.write(settlement).await;
+            let verdict = lock(&self.waiting).tally.refuse_again();
+            return self.write_refused(settlement, verdict).await;
         }
         let verdict = lock(&self.waiting).tally.refuse(settlement.status);
         if matches!(verdict, Verdict::Record | Verdict::RecordLast(_)) {

@@ -44,6 +44,10 @@ pub(in crate::engine) struct Tally {
     forbidden: u32,
     /// Whether refusals ended the lane.
     ended: bool,
+    /// Rows that the provider holds by now, as planning found.
+    unchanged: u64,
+    /// Rows that were refused before and are refused again.
+    again: u64,
 }
 
 impl Tally {
@@ -81,6 +85,30 @@ impl Tally {
                 self.count_refused()
             }
         }
+    }
+
+    /// A lane that has so many rows with nothing to send.
+    pub(in crate::engine) fn new(unchanged: u64) -> Self {
+        Self {
+            unchanged,
+            ..Self::default()
+        }
+    }
+
+    /// Hears of the refusal of a row that an earlier run saw refused. That says
+    /// nothing new, unless most of all rows are such: then nobody has mended what
+    /// is wrong with all of them.
+    pub(in crate::engine) fn refuse_again(&mut self) -> Verdict {
+        self.again += 1;
+        let others = self.finished - self.refused + self.unchanged;
+        if self.ended || self.again < REFUSALS || self.again <= others {
+            return Verdict::Record;
+        }
+        self.ended = true;
+        Verdict::RecordLast(format!(
+            "too many rejects: {} rows that were rejected before are rejected again; check the mapping of the lane",
+            self.again
+        ))
     }
 
     /// Counts a refusal that is its row's own.
@@ -202,5 +230,23 @@ mod tests {
         }
         let last = half.refuse(Some(422));
         assert!(matches!(last, Verdict::RecordLast(_)), "501 of 1001");
+    }
+
+    #[test]
+    fn what_is_refused_every_night_ends_the_lane_only_where_it_is_most_of_it() {
+        // Of 400 rows 25 are refused, and the others are as they should be.
+        let mut few = Tally::new(375);
+        for _ in 0..25 {
+            assert_eq!(few.refuse_again(), Verdict::Record);
+        }
+        assert_eq!(few.refuse(Some(422)), Verdict::Record);
+        // Nobody has mended the mapping since all of them were refused.
+        let mut all = Tally::new(30);
+        all.settle(Outcome::Updated);
+        for _ in 0..31 {
+            assert_eq!(all.refuse_again(), Verdict::Record);
+        }
+        assert!(matches!(all.refuse_again(), Verdict::RecordLast(_)));
+        assert_eq!(all.refuse_again(), Verdict::Record, "it was under way");
     }
 }

@@ -58,8 +58,8 @@ impl<T: Transport> Worker<T> {
         Self {
             exchanger: Exchanger::new(means),
             recorder,
+            waiting: Mutex::new(Waiting::new(&counts)),
             counts: Mutex::new(counts),
-            waiting: Mutex::default(),
             lost: Mutex::default(),
         }
     }
