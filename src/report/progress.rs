@@ -59,7 +59,7 @@ impl Tally {
     }
 }
 
-fn waits(wait: Duration, reason: &str) -> String {
+fn paused(wait: Duration, reason: &str) -> String {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     format!("paused {}: {}", duration(seconds), escape(reason))
 }
@@ -149,7 +149,7 @@ impl Observer for Bars {
                 bar.inc(1);
             }),
             Event::Paused { lane, wait, reason } => self.change(&lane, |_, tally| {
-                tally.waiting = Some(waits(wait, reason));
+                tally.waiting = Some(paused(wait, reason));
             }),
             Event::LaneEnded { lane, stopped } => {
                 self.change(&lane, |_, tally| {
@@ -323,7 +323,7 @@ impl Observer for ProgressLog {
                 self.change(&lane, |tally| tally.settle(outcome));
             }
             Event::Paused { lane, wait, reason } => self.change(&lane, |tally| {
-                tally.waiting = Some(waits(wait, reason));
+                tally.waiting = Some(paused(wait, reason));
             }),
             Event::LaneEnded { lane, stopped } => self.end(&lane, stopped),
         }

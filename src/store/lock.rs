@@ -29,10 +29,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The most that is read of a lock file: what we write is far shorter.
 const LONGEST: u64 = 4096;
-const LONGEST_TEXT: usize = 4096;
 
 /// How long a lock file is, with blanks where less is to be said.
-const LENGTH: usize = 512;
+const LENGTH: u64 = 512;
 
 /// The lock of a state, held until it is dropped or the process ends.
 #[derive(Debug)]
@@ -207,10 +206,8 @@ fn read(file: &mut File) -> Content {
 /// process that is killed meanwhile must not leave a file that says nothing.
 fn write(file: &File, content: &Content) -> std::io::Result<()> {
     let mut text = serde_json::to_string(content)?;
-    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    let blanks = LENGTH
-        .max(there.min(LONGEST_TEXT))
-        .saturating_sub(text.len());
+    let length = usize::try_from(file.metadata()?.len().clamp(LENGTH, LONGEST));
+    let blanks = length.unwrap_or_default().saturating_sub(text.len());
     text.extend(std::iter::repeat_n(' ', blanks));
     file.write_all_at(text.as_bytes(), 0)?;
     file.sync_data()

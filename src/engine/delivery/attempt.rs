@@ -10,7 +10,7 @@ use crate::core::{
 };
 use crate::engine::ends::{LaneStopped, Stopped};
 use crate::engine::exchange::decide::Stop;
-use crate::engine::exchange::journey::Journey;
+use crate::engine::exchange::journey::{Journey, code_of};
 use crate::engine::past::Earlier;
 use crate::engine::transport::Transport;
 use crate::provider::Asked;
@@ -72,7 +72,7 @@ impl<T: Transport> Worker<T> {
     /// must not be sent twice.
     async fn unresolved(&self, journey: &Journey) -> Result<Step, LaneStopped> {
         let mut settlement = self.settlement(journey, Outcome::InDoubt);
-        settlement.code = Some("E_IN_DOUBT".to_owned());
+        settlement.code = Some(code_of(Outcome::InDoubt, None).to_owned());
         let why = "an earlier update may have been applied; the provider has no way to read the record, and its updates must not be repeated: look there yourself";
         settlement.message = Some(why.to_owned());
         self.record(settlement).await?;

@@ -273,5 +273,15 @@ async fn rows_that_are_rejected_every_night_keep_no_other_back() {
             let first_refused = log.iter().position(|l| poisoned(&l.id)).unwrap();
             assert_eq!(first_refused, 9, "those that were rejected come last");
         }
+        // Once they are accepted they are rows like any other.
+        let provider = provider.judged(|_| Does::Works);
+        let end = world.sync_one(&provider).await;
+        assert_eq!((end.stopped, end.counts.updated), (None, 25), "{status}");
+        world.rewrite(400, "all");
+        let provider = provider.judged(|_| Does::Works);
+        world.sync_one(&provider).await;
+        let log = provider.log();
+        let place = log.iter().position(|l| l.id == "r3").unwrap();
+        assert!(place < 20, "{status}: {place}");
     }
 }

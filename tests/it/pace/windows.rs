@@ -168,3 +168,18 @@ async fn a_run_through_midnight_gets_the_new_days_quota() {
     let refused = pacer.admit(Asked::Read).await.map(drop);
     assert_eq!(refused, Err(DayUsedUp { until }));
 }
+
+#[tokio::test(start_paused = true)]
+async fn midnight_comes_when_it_does_however_long_a_run_took_to_begin() {
+    let read = Instant::now();
+    let ledger = Ledger::empty("2026-01-01T23:55:00Z".parse().unwrap());
+    // Between the ledger and the first request lies what a run does before.
+    tokio::time::advance(Duration::from_secs(20)).await;
+    let pacer = Pacer::new(&limits(&[(5, Window::Day)]), None, &ledger);
+    for _ in 0..5 {
+        drop(pacer.admit(Asked::Read).await.unwrap());
+    }
+    assert_eq!(read.elapsed(), Duration::from_secs(20));
+    drop(pacer.admit(Asked::Read).await.unwrap());
+    assert_eq!(read.elapsed(), Duration::from_secs(300));
+}

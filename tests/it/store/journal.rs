@@ -369,6 +369,23 @@ fn retention_keeps_open_attempts_and_the_last_good_run() {
 }
 
 #[test]
+fn retention_keeps_what_a_long_run_sent_of_late() {
+    let mut store = bound();
+    let run = store.begin(&start("long", 1)).unwrap();
+    update(&mut store, run, 7, "ann", &[("name", Some("Ann"))]);
+    store.end(run, &end(0, "ok", planned(1))).unwrap();
+    let counted = |store: &Store| {
+        let sent = store.requests_since(LANE, (at(0), at(100)), Counted::Requests, 9);
+        sent.unwrap().len()
+    };
+    // It began before, and its request still counts against the quota.
+    store.purge_older_than(at(5)).unwrap();
+    assert_eq!(counted(&store), 1);
+    store.purge_older_than(at(8)).unwrap();
+    assert_eq!(counted(&store), 0);
+}
+
+#[test]
 fn an_unlinked_key_is_unknown() {
     let mut store = bound();
     let run = store.begin(&start("r1", 1)).unwrap();
